@@ -1,0 +1,245 @@
+"""Catch-up subscriptions: the file first, then what the writer commits, with no gap between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+from services.eventstore import wire
+from services.eventstore.filters import Filter
+from services.eventstore.reading import PAGE_EVENTS, Reader, StreamDeleted
+from services.eventstore.record import DELETED, NO_STREAM, Record
+from services.eventstore.wire import ReadResp
+
+QUEUED_EVENTS = 2_048
+"""Beyond this a subscriber reads the file again instead of being buffered for."""
+
+CONSIDERED_AT_ONCE = 64
+
+
+class Closing(Exception):
+    """The node is going down; subscribers are to reconnect."""
+
+
+class Live:
+    """What was committed since a subscriber last looked, or only that it was too much."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._queue: deque[Record] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._closing = False
+        self.overflowed = False
+
+    def reset(self) -> None:
+        self._queue.clear()
+        self.overflowed = False
+
+    def push(self, records: list[Record]) -> None:
+        if self.overflowed:
+            return
+        if len(self._queue) + len(records) > QUEUED_EVENTS:
+            self._queue.clear()
+            self.overflowed = True
+        else:
+            self._queue.extend(records)
+        self._wake()
+
+    def close(self) -> None:
+        self._closing = True
+        self._wake()
+
+    def check(self) -> None:
+        """Raises Closing."""
+        if self._closing:
+            raise Closing
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def take(self) -> list[Record]:
+        """The next records, none if it overflowed; raises Closing."""
+        while not (self._queue or self.overflowed or self._closing):
+            self._waiter = self._loop.create_future()
+            await self._waiter
+        self.check()
+        return [self._queue.popleft() for _ in range(min(len(self._queue), CONSIDERED_AT_ONCE))]
+
+
+class Hub:
+    """Hands each committed group to the subscribers that it concerns; on the loop only."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._all: set[Live] = set()
+        self._by_stream: dict[str, set[Live]] = {}
+        self._closing = False
+
+    def open(self, stream: str | None = None) -> Live:
+        live = Live(self._loop)
+        if self._closing:
+            live.close()
+        group = self._all if stream is None else self._by_stream.setdefault(stream, set())
+        group.add(live)
+        return live
+
+    def leave(self, live: Live, stream: str | None = None) -> None:
+        if stream is None:
+            self._all.discard(live)
+            return
+        group = self._by_stream[stream]
+        group.discard(live)
+        if not group:
+            del self._by_stream[stream]
+
+    def publish(self, records: list[Record]) -> None:
+        for live in self._all:
+            live.push(records)
+        if not self._by_stream:
+            return
+        for record in records:
+            for live in self._by_stream.get(record.stream, ()):
+                live.push([record])
+
+    def close(self) -> None:
+        self._closing = True
+        for live in self._all.union(*self._by_stream.values()):
+            live.close()
+
+
+class Source(Protocol):
+    """Where one subscription's events come from, and how far it has come."""
+
+    is_deleted: bool
+
+    def is_at_end(self) -> bool: ...
+
+    def next_page(self) -> list[Record]: ...
+
+    def accept(self, records: list[Record]) -> list[ReadResp]: ...
+
+    def milestone(self) -> list[ReadResp]: ...
+
+
+async def follow(source: Source, live: Live, first: ReadResp) -> AsyncIterator[list[ReadResp]]:
+    """Batches of responses without end; raises Closing and StreamDeleted."""
+    yield [first]
+    is_behind = not source.is_at_end()
+    while True:
+        if is_behind:
+            live.reset()
+            while page := source.next_page():
+                yield source.accept(page)
+                await asyncio.sleep(0)
+                live.check()
+            if live.overflowed:
+                continue
+            yield source.milestone()
+        yield [wire.caught_up()]
+        while not live.overflowed:
+            yield source.accept(await live.take())
+            if source.is_deleted:
+                raise StreamDeleted
+        yield [wire.fell_behind(), *source.milestone()]
+        is_behind = True
+
+
+class AllSource:
+    """`$all` after a position (None: after its end), with or without a filter."""
+
+    is_deleted = False
+
+    def __init__(
+        self,
+        reader: Reader,
+        render: Callable[[Record], ReadResp],
+        after: int | None,
+        only: Filter | None,
+    ) -> None:
+        self._reader = reader
+        self._render = render
+        self._only = only
+        self._end = reader.last_position()
+        self._position = self._end if after is None else after
+        self._considered = 0
+        self._checkpoint = 0
+
+    def is_at_end(self) -> bool:
+        return self._position >= self._end
+
+    def next_page(self) -> list[Record]:
+        return self._reader.all_page(self._position, backwards=False)
+
+    def accept(self, records: list[Record]) -> list[ReadResp]:
+        responses: list[ReadResp] = []
+        only = self._only
+        for record in records:
+            if record.position <= self._position:
+                continue
+            self._position = record.position
+            if only is None:
+                responses.append(self._render(record))
+                continue
+            if only.allows(record):
+                responses.append(self._render(record))
+            self._considered += 1
+            if self._considered >= only.checkpoint_interval:
+                responses += self.milestone()
+        return responses
+
+    def milestone(self) -> list[ReadResp]:
+        """A checkpoint, where one is due and says something new."""
+        if self._only is None or self._position <= self._checkpoint:
+            return []
+        self._considered = 0
+        self._checkpoint = self._position
+        return [wire.checkpoint(self._position)]
+
+
+class StreamSource:
+    """One stream after a revision (None: after its end), until its tombstone."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        render: Callable[[Record], ReadResp],
+        stream: str,
+        after: int | None,
+    ) -> None:
+        self._reader = reader
+        self._render = render
+        self._stream = stream
+        last = reader.last_revision(stream)
+        self._end = NO_STREAM if last is None else last
+        self._revision = self._end if after is None else after
+        self.is_deleted = False
+
+    def is_at_end(self) -> bool:
+        return self._revision >= self._end and self._end != DELETED
+
+    def next_page(self) -> list[Record]:
+        """Raises StreamDeleted."""
+        while visible := self._reader.visible(self._stream):
+            page = self._reader.stream_page(
+                self._stream, visible, self._revision + 1, backwards=False, limit=PAGE_EVENTS
+            )
+            young = [record for record in page if record.created >= visible.created_after]
+            if young or not page:
+                return young
+            self._revision = page[-1].revision
+        return []
+
+    def accept(self, records: list[Record]) -> list[ReadResp]:
+        responses = []
+        for record in records:
+            if record.revision > self._revision:
+                self._revision = record.revision
+                responses.append(self._render(record))
+        self.is_deleted = self._revision == DELETED
+        return responses
+
+    def milestone(self) -> list[ReadResp]:
+        return []
