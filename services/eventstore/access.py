@@ -55,7 +55,7 @@ class BasicAccess(grpc.aio.ServerInterceptor):  # type: ignore[misc, type-arg, u
 
 
 async def _deny_batches(
-    requests: AsyncIterator[streams_pb2.BatchAppendReq], context: Context
+    requests: AsyncIterator[streams_pb2.BatchAppendReq], _: Context
 ) -> AsyncIterator[streams_pb2.BatchAppendResp]:
     async for request in requests:
         if request.HasField("options"):

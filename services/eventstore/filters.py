@@ -29,7 +29,7 @@ class Filter:
 
 
 def filter_from(options: FilterOptions) -> Filter:
-    """Raises InvalidFilter."""
+    """Understand a request's filter; raises InvalidFilter."""
     if options.checkpointIntervalMultiplier == 0:
         raise InvalidFilter("checkpointIntervalMultiplier must be greater than zero")
     window = options.max if options.WhichOneof("window") == "max" else DEFAULT_WINDOW

@@ -141,11 +141,10 @@ async def run(options: argparse.Namespace) -> int:
     server = build_server(options)
     port = listen(server, options)
     healthy = HealthServicer()
-    streams_pb2_grpc.add_StreamsServicer_to_server(streams, server)
-    gossip_pb2_grpc.add_GossipServicer_to_server(
-        GossipServicer(uuid4(), options.host, port), server
-    )
-    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    streams_pb2_grpc.add_StreamsServicer_to_server(streams, server)  # type: ignore[no-untyped-call]
+    gossip = GossipServicer(uuid4(), options.host, port)
+    gossip_pb2_grpc.add_GossipServicer_to_server(gossip, server)  # type: ignore[no-untyped-call]
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)  # type: ignore[no-untyped-call]
     for service in ("", STREAMS_SERVICE):
         await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
 

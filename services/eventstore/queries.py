@@ -61,7 +61,7 @@ class Queries:
             return
         is_first = True
         tells_ends = options.control_option.compatibility >= 1
-        while remaining > 0 and visible is not None and 0 <= revision:
+        while remaining > 0 and visible is not None and revision >= 0:
             page = self._reader.stream_page(
                 stream, visible, revision, backwards=backwards, limit=remaining
             )

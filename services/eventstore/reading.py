@@ -120,7 +120,7 @@ class Reader:
         return page
 
     def resolve(self, link: Record) -> Record | None:
-        """The event that a link names, None when it can no longer be read."""
+        """Find the event that a link names, None when it can no longer be read."""
         try:
             revision, stream = link.data.decode().split("@", 1)
             visible = self.visible(stream)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from esdbclient.protos.Grpc import shared_pb2, streams_pb2, streams_pb2_grpc
@@ -83,12 +83,8 @@ class StreamsServicer(streams_pb2_grpc.StreamsServicer):
                 return _appended(revision, position)
             case Wrong(current):
                 return _wrong(append.expected, current)
-            case Deleted():
-                await refusals.refuse_deleted(context, append.stream)
-            case TimedOut():
-                await refusals.refuse_timeout(context)
-            case Failed():
-                await refusals.refuse_failed(context)
+            case refused:
+                return await _refuse(context, append.stream, refused)
 
     async def _gather(
         self, requests: AsyncIterator[streams_pb2.AppendReq], context: Context
@@ -144,11 +140,21 @@ class StreamsServicer(streams_pb2_grpc.StreamsServicer):
             case Written(_, position):
                 return position
             case Wrong(current):
-                await refusals.refuse_wrong_version(context, "Delete", stream, expected, current)
-            case Deleted():
-                await refusals.refuse_deleted(context, stream)
-            case TimedOut() | Failed():
-                await refusals.refuse_failed(context)
+                return await refusals.refuse_wrong_version(
+                    context, "Delete", stream, expected, current
+                )
+            case refused:
+                return await _refuse(context, stream, refused)
+
+
+async def _refuse(context: Context, stream: str, refused: Deleted | TimedOut | Failed) -> NoReturn:
+    match refused:
+        case Deleted():
+            await refusals.refuse_deleted(context, stream)
+        case TimedOut():
+            await refusals.refuse_timeout(context)
+        case Failed():
+            await refusals.refuse_failed(context)
 
 
 def _target(options: Any) -> tuple[str, Expected]:

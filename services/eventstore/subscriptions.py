@@ -52,7 +52,7 @@ class Live:
         self._wake()
 
     def check(self) -> None:
-        """Raises Closing."""
+        """Raise Closing when the node is going down."""
         if self._closing:
             raise Closing
 
@@ -61,7 +61,7 @@ class Live:
             self._waiter.set_result(None)
 
     async def take(self) -> list[Record]:
-        """The next records, none if it overflowed; raises Closing."""
+        """Wait for the next records, none if it overflowed; raises Closing."""
         while not (self._queue or self.overflowed or self._closing):
             self._waiter = self._loop.create_future()
             await self._waiter
@@ -191,7 +191,7 @@ class AllSource:
         return responses
 
     def milestone(self) -> list[ReadResp]:
-        """A checkpoint, where one is due and says something new."""
+        """Make a checkpoint, where it says something new."""
         if self._only is None or self._position <= self._checkpoint:
             return []
         self._considered = 0
@@ -221,7 +221,7 @@ class StreamSource:
         return self._revision >= self._end and self._end != DELETED
 
     def next_page(self) -> list[Record]:
-        """Raises StreamDeleted."""
+        """Read on from the last accepted revision; raises StreamDeleted."""
         while visible := self._reader.visible(self._stream):
             page = self._reader.stream_page(
                 self._stream, visible, self._revision + 1, backwards=False, limit=PAGE_EVENTS

@@ -26,7 +26,7 @@ class InvalidRequest(ValueError):
 
 
 def uuid_bytes(uuid: shared_pb2.UUID) -> bytes:
-    """Raises InvalidRequest."""
+    """Read either form of an id; raises InvalidRequest."""
     match uuid.WhichOneof("value"):
         case "string":
             try:
@@ -46,7 +46,7 @@ def uuid_text(data: bytes) -> str:
 
 
 def stream_name(identifier: shared_pb2.StreamIdentifier) -> str:
-    """Raises InvalidRequest."""
+    """Read the name of a stream that can be written and read; raises InvalidRequest."""
     try:
         name: str = identifier.stream_name.decode()
     except UnicodeDecodeError:
