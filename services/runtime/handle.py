@@ -1,0 +1,172 @@
+"""The loop every command runs through: read, fold, decide, append."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from functools import reduce
+from typing import Generic, TypeVar
+from uuid import UUID, uuid5
+
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from services.runtime.cause import COMMAND, Cause
+from services.runtime.decider import Decider
+from services.runtime.recorded import Recorded
+from services.runtime.rejection import Rejection
+from services.runtime.store import NO_STREAM, EventStore, Proposed, StaleRevision
+
+C = TypeVar("C")
+S = TypeVar("S")
+E = TypeVar("E")
+
+MAX_ATTEMPTS = 5
+KEPT_STREAMS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Where a command left its stream: ``revision`` in it, ``position`` in ``$all``."""
+
+    revision: int
+    position: int
+
+    @property
+    def etag(self) -> str:
+        return str(self.revision)
+
+
+@dataclass(slots=True)
+class _Folded(Generic[S]):
+    """A stream as far as this process has seen it."""
+
+    state: S
+    revision: int = NO_STREAM
+    position: int = 0
+    exercise: str | None = None
+    obeyed: dict[str, Written] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class CommandHandler(Generic[C, S, E]):
+    """Obeys commands on the streams of one decider.
+
+    Folded streams are kept, so that a command costs one append and no read.  A kept one may be
+    stale: an append then fails on its expected revision, and a refusal is only ever pronounced on
+    a stream that was read to its end after the command came.
+    """
+
+    def __init__(self, store: EventStore, decider: Decider[C, S, E]) -> None:
+        self._store = store
+        self._decider = decider
+        self._kept: OrderedDict[str, _Folded[S]] = OrderedDict()
+
+    async def handle(self, key: str, command: C, cause: Cause, *, etag: str = "") -> Written:
+        """Obey ``command`` on stream ``{category}-{key}``.
+
+        A command already obeyed gets its first answer and writes nothing.  With ``etag`` a stream
+        that has moved on raises StaleRevision at once; without, the command is decided again, at
+        most five times.  Raises what the decider refuses, and Unavailable.
+        """
+        folded = self._keep(key)
+        async with folded.turn:
+            async for attempt in AsyncRetrying(
+                retry=retry_if_exception_type(StaleRevision),
+                stop=stop_after_attempt(1 if etag else MAX_ATTEMPTS),
+                wait=wait_random(max=0.05),
+                reraise=True,
+            ):
+                with attempt:
+                    again = attempt.retry_state.attempt_number > 1
+                    if again or etag or folded.revision == NO_STREAM:
+                        await self._catch_up(key, folded)
+                    return await self._obey(key, folded, command, cause, etag)
+        raise AssertionError  # reraise=True: the loop returns or raises
+
+    async def state(self, key: str) -> S:
+        """Return the state of a stream, read to its end."""
+        folded = self._keep(key)
+        async with folded.turn:
+            await self._catch_up(key, folded)
+            return folded.state
+
+    async def _obey(
+        self, key: str, folded: _Folded[S], command: C, cause: Cause, etag: str
+    ) -> Written:
+        if first := folded.obeyed.get(str(cause.command_id)):
+            return first
+        if etag and etag != str(folded.revision):
+            raise StaleRevision(f"{self._decider.category}-{key}")
+        try:
+            events = self._decide(key, folded, command, cause)
+        except Rejection:
+            events = []
+        if not events:  # nothing to do, or refused: only the newest state may say so
+            if await self._catch_up(key, folded):
+                return await self._obey(key, folded, command, cause, etag)
+            events = self._decide(key, folded, command, cause)
+            if not events:
+                return Written(folded.revision, folded.position)
+        return await self._append(key, folded, events, cause)
+
+    def _decide(self, key: str, folded: _Folded[S], command: C, cause: Cause) -> list[E]:
+        if folded.exercise is not None and folded.exercise != cause.exercise:
+            raise Rejection(
+                "EXERCISE_MISMATCH",
+                f"{self._decider.category} {key} belongs to "
+                f"{folded.exercise or 'earnest'}, the request to {cause.exercise or 'earnest'}",
+                exercise=folded.exercise,
+                requested=cause.exercise,
+            )
+        return list(self._decider.decide(command, folded.state))
+
+    async def _append(self, key: str, folded: _Folded[S], events: list[E], cause: Cause) -> Written:
+        metadata = cause.metadata()
+        proposed = [
+            Proposed(uuid5(cause.command_id, str(n)), *self._decider.codec.encode(e), metadata)
+            for n, e in enumerate(events)
+        ]
+        stream = f"{self._decider.category}-{key}"
+        position = await self._store.append(stream, proposed, folded.revision)
+        folded.state = reduce(self._decider.evolve, events, folded.state)
+        folded.revision += len(events)
+        folded.position = position
+        folded.exercise = cause.exercise
+        return self._remember(folded, str(cause.command_id))
+
+    async def _catch_up(self, key: str, folded: _Folded[S]) -> bool:
+        """Fold what was written since; tell whether anything was."""
+        news = await self._store.read(f"{self._decider.category}-{key}", after=folded.revision)
+        for event in news:
+            self._fold(folded, event)
+        return bool(news)
+
+    def _fold(self, folded: _Folded[S], event: Recorded) -> None:
+        folded.state = self._decider.evolve(
+            folded.state, self._decider.codec.decode(event.type, event.data)
+        )
+        folded.revision = event.revision
+        folded.position = event.position
+        if folded.exercise is None:
+            folded.exercise = event.metadata.get("exercise", "")
+        self._remember(folded, event.metadata.get(COMMAND, ""))
+
+    @staticmethod
+    def _remember(folded: _Folded[S], command_id: str) -> Written:
+        folded.obeyed[command_id] = written = Written(folded.revision, folded.position)
+        return written
+
+    def _keep(self, key: str) -> _Folded[S]:
+        folded = self._kept.setdefault(key, _Folded(self._decider.initial))
+        self._kept.move_to_end(key)
+        if len(self._kept) > KEPT_STREAMS:
+            oldest = next(iter(self._kept))
+            if not self._kept[oldest].turn.locked():
+                del self._kept[oldest]
+        return folded
+
+
+def derived_id(request_id: str, name: str) -> str:
+    """Return the id of a thing that a request creates without naming it: the same at each retry."""
+    return str(uuid5(UUID(request_id), name))

@@ -1,0 +1,209 @@
+"""The event store, through esdbclient with its traps closed."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+import msgspec
+from esdbclient import AsyncEventStoreDBClient, NewEvent, RecordedEvent, StreamState
+from esdbclient.exceptions import (
+    EventStoreDBClientException,
+    MaximumAppendSizeExceededError,
+    NotFound,
+    WrongCurrentVersion,
+)
+from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
+
+from services.runtime.appender import Appender
+from services.runtime.recorded import Recorded
+from services.runtime.rejection import Invalid, Unavailable
+
+NO_STREAM = -1
+TIMEOUT_S = 4.0
+GIVE_UP_AFTER_S = 8.0
+KEEPALIVE = (
+    # esdbclient's own KeepAliveInterval sets an option that gRPC does not know.
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    # Without these a channel waits up to 2 minutes before it tries a restarted server again.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 500),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+_METADATA = msgspec.json.Decoder(dict[str, str])
+_FINAL = (NotFound, WrongCurrentVersion, MaximumAppendSizeExceededError)
+
+
+class StaleRevision(Exception):
+    """Somebody else wrote first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """An event that is not stored yet."""
+
+    id: UUID
+    type: str
+    data: bytes
+    metadata: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Nothing more to see up to ``position``; live from here on where ``caught_up``."""
+
+    position: int | None
+    caught_up: bool
+
+
+class EventStore:
+    """Reads, appends and subscribes; every call has a deadline, and a retry where it is right."""
+
+    def __init__(self, uri: str) -> None:
+        self._client = AsyncEventStoreDBClient(uri=uri)
+        self._client.grpc_options += KEEPALIVE
+        self._appender = Appender(self._client)
+
+    async def connect(self) -> None:
+        """Open the channel; a server that is not there yet is waited for."""
+        async for attempt in AsyncRetrying(
+            retry=retry_if_exception(lambda e: isinstance(e, EventStoreDBClientException)),
+            wait=wait_random_exponential(multiplier=0.1, max=2),
+        ):
+            with attempt:
+                await self._client.connect()
+
+    async def close(self) -> None:
+        await self._appender.close()
+        await self._client.close()
+
+    async def read(self, stream: str, after: int = NO_STREAM) -> list[Recorded]:
+        """Return the events of ``stream`` with a revision above ``after``; none if there is none.
+
+        Raises Unavailable when the store does not answer.
+        """
+        async for attempt in _retrying():
+            with attempt:
+                try:
+                    events = await self._client.get_stream(
+                        stream, stream_position=after + 1, timeout=TIMEOUT_S
+                    )
+                except NotFound:
+                    return []
+        return [recorded(event) for event in events]
+
+    async def append(self, stream: str, events: list[Proposed], expected: int) -> int:
+        """Append after revision ``expected`` and return the commit position.
+
+        A repetition with the same ids after the same revision is answered as the first was.
+        Raises StaleRevision, Unavailable, or Invalid where the events are larger than the store
+        takes.  ``events`` is a list and not empty: esdbclient repeats a call, and an exhausted
+        generator would be acknowledged as an empty append.
+        """
+        if not events:
+            raise ValueError("an append of nothing")
+        new = [
+            NewEvent(id=e.id, type=e.type, data=e.data, metadata=msgspec.json.encode(e.metadata))
+            for e in events
+        ]
+        version = StreamState.NO_STREAM if expected == NO_STREAM else expected
+        position = 0
+        try:
+            async for attempt in _retrying():
+                with attempt:
+                    if attempt.retry_state.attempt_number == 1:
+                        position = await self._appender.append(
+                            stream, version, new, timeout_s=TIMEOUT_S
+                        )
+                    else:  # esdbclient's own call, which also finds a new leader
+                        position = await self._client.append_to_stream(
+                            stream, current_version=version, events=new, timeout=TIMEOUT_S
+                        )
+        except WrongCurrentVersion as stale:
+            raise StaleRevision(stream) from stale
+        except MaximumAppendSizeExceededError as large:
+            size = str(sum(len(e.data) for e in new))
+            raise Invalid(
+                "EVENT_TOO_LARGE", field="request", got=f"{size} bytes", allowed=str(large)
+            ) from None
+        return position
+
+    async def read_all(
+        self, categories: Sequence[str], after: int | None = None
+    ) -> AsyncIterator[Recorded]:
+        """Yield the events of ``categories`` in log order, up to the end of the log."""
+        response = await self._client.read_all(
+            commit_position=after,
+            filter_include=_streams_of(categories),
+            filter_by_stream_name=True,
+        )
+        async with response:
+            async for event in response:
+                if event.commit_position != after:  # reads include their start
+                    yield recorded(event)
+
+    async def subscribe(
+        self, categories: Sequence[str], after: int | None = None
+    ) -> AsyncIterator[Recorded | Progress]:
+        """Yield events of ``categories`` after a commit position, and then as they come.
+
+        Ends or raises when the connection drops; the caller resumes from what it has processed.
+        """
+        subscription = await self._client.subscribe_to_all(
+            commit_position=after,
+            filter_include=_streams_of(categories),
+            filter_by_stream_name=True,
+            include_checkpoints=True,
+            include_caught_up=True,
+        )
+        async with subscription:
+            async for event in subscription:
+                if event.is_checkpoint:
+                    yield Progress(event.commit_position, caught_up=False)
+                elif event.is_caught_up:
+                    yield Progress(None, caught_up=True)
+                else:
+                    yield recorded(event)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError  # esdbclient ends the loop as if nothing had happened
+
+
+def recorded(event: RecordedEvent) -> Recorded:
+    return Recorded(
+        id=event.id,
+        type=event.type,
+        stream=event.stream_name,
+        revision=event.stream_position,
+        position=event.commit_position or 0,
+        created_at=event.recorded_at or datetime.fromtimestamp(0, UTC),
+        data=event.data,
+        metadata=_METADATA.decode(event.metadata or b"{}"),
+    )
+
+
+def _streams_of(categories: Sequence[str]) -> list[str]:
+    """Return the filter that keeps ``categories``; none given keeps all but system streams."""
+    if not categories:
+        return [r"[^$].*"]
+    return ["(" + "|".join(re.escape(category) for category in categories) + ")-.*"]
+
+
+def _retrying() -> AsyncRetrying:
+    def unavailable(_: object) -> None:
+        raise Unavailable("STORE_UNAVAILABLE", "the event store does not answer") from None
+
+    return AsyncRetrying(
+        retry=retry_if_exception(
+            lambda e: isinstance(e, EventStoreDBClientException) and not isinstance(e, _FINAL)
+        ),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        stop=stop_after_delay(GIVE_UP_AFTER_S),
+        retry_error_callback=unavailable,
+    )

@@ -1,0 +1,67 @@
+"""Instants on the wire and in the domain: UTC, to the millisecond."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.runtime.rejection import Invalid
+
+MAX_AGE = timedelta(days=50 * 365)
+MAX_SKEW = timedelta(minutes=5)
+
+
+def from_proto(stamp: Timestamp) -> datetime:
+    """Return the instant to the millisecond, which is what is kept."""
+    moment = stamp.ToDatetime(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def to_proto(moment: datetime | None) -> Timestamp | None:
+    """Return the stamp; None stays absent from a message."""
+    if moment is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(moment)
+    return stamp
+
+
+def said(request: Message, field: str, now: datetime) -> datetime:
+    """Return when the caller says that it happened; ``now`` where nothing is said.
+
+    Late is normal.  Raises Invalid for what lies more than 5 minutes ahead of the server's clock
+    or more than 50 years back.
+    """
+    if not request.HasField(field):
+        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    moment = known(request, field)
+    if not now - MAX_AGE <= moment <= now + MAX_SKEW:
+        raise Invalid(
+            "TIME_OUT_OF_RANGE",
+            field=field,
+            got=moment.isoformat(),
+            allowed=f"{(now - MAX_AGE).isoformat()} to {(now + MAX_SKEW).isoformat()}",
+        )
+    return moment
+
+
+def known(request: Message, field: str) -> datetime:
+    """Return the instant in ``field``.  Raises Invalid for one that no calendar has."""
+    stamp: Timestamp = getattr(request, field)
+    try:
+        return from_proto(stamp)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            "TIME_OUT_OF_RANGE", field=field, got=f"{stamp.seconds} s", allowed="a calendar time"
+        ) from None
+
+
+def micros(moment: datetime) -> int:
+    """Return microseconds since 1970, the form in which read models keep time."""
+    return int(moment.timestamp() * 1_000_000)
+
+
+def of_micros(value: int | None) -> datetime | None:
+    return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
