@@ -39,7 +39,7 @@ class Gate(grpc.aio.ServerInterceptor):
         method = details.method
         if handler is None or method.startswith(OPEN_METHODS):
             return handler
-        headers = {key: value for key, value in details.invocation_metadata or ()}
+        headers = dict(details.invocation_metadata or ())
         if handler.unary_unary:
             return grpc.unary_unary_rpc_method_handler(
                 self._unary(handler.unary_unary, method, headers),

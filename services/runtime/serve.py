@@ -32,13 +32,13 @@ class Server:
         self._settings = settings
         self.grpc = grpc.aio.server(interceptors=[gate], options=OPTIONS)
         self._health = health_aio.HealthServicer()
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)  # type: ignore[no-untyped-call]
         self._names: Sequence[str] = ()
 
     async def start(self, service_names: Sequence[str]) -> str:
         """Listen and return the address, with the port that was taken."""
         self._names = ("", *service_names)
-        reflection.enable_server_reflection(
+        reflection.enable_server_reflection(  # type: ignore[no-untyped-call]
             (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), self.grpc
         )
         await self._tell(health_pb2.HealthCheckResponse.NOT_SERVING)
@@ -58,7 +58,7 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await self.grpc.stop(GRACE_S)
 
-    async def _tell(self, status: int) -> None:
+    async def _tell(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in self._names:
             await self._health.set(name, status)
 
