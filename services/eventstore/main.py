@@ -41,6 +41,9 @@ STREAMS_SERVICE = "event_store.client.streams.Streams"
 GRACE = 3.0
 """Seconds that calls have to end after SIGTERM; the process is gone 2 s later at the latest."""
 
+LINGER = 0.05
+"""Seconds for the last answers to leave the socket."""
+
 TRANSPORT_BYTES = 16 * 1024 * 1024
 SWITCH_INTERVAL = 0.0001
 """Seconds; at the default of 5 ms the writer waits that long for a busy loop, at each commit."""
@@ -159,9 +162,13 @@ async def run(options: argparse.Namespace) -> int:
     log.info("stopping", code=code)
     end_at_the_latest(GRACE + 2, code)
     await healthy.enter_graceful_shutdown()
-    streams.close()
+    refusing_calls = asyncio.create_task(server.stop(GRACE))
     hub.close()
-    await server.stop(GRACE)
+    ended = asyncio.create_task(streams.close())
+    await asyncio.wait({refusing_calls, ended}, return_when=asyncio.FIRST_COMPLETED)
+    # An idle client keeps its connection, for which a stop with grace would wait in vain.
+    await asyncio.sleep(LINGER)
+    await server.stop(None)
     if code == 0:
         await writer.close()
         checkpointer.close()

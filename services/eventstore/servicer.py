@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
@@ -23,6 +24,26 @@ from services.eventstore.writing import Failed, TimedOut, Writer, Written
 AppendResp = streams_pb2.AppendResp
 
 
+class Calls:
+    """How many calls are being answered, so that the end can wait for none."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._changed = asyncio.Event()
+
+    def __enter__(self) -> None:
+        self._count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._count -= 1
+        self._changed.set()
+
+    async def ended(self) -> None:
+        while self._count:
+            self._changed.clear()
+            await self._changed.wait()
+
+
 class StreamsServicer(streams_pb2_grpc.StreamsServicer):
     """Read, Append, BatchAppend, Delete and Tombstone."""
 
@@ -39,18 +60,21 @@ class StreamsServicer(streams_pb2_grpc.StreamsServicer):
         self._new_id = new_id
         self._batch_calls: set[BatchCall] = set()
         self._is_closing = False
+        self._calls = Calls()
 
-    def close(self) -> None:
-        """End the open batch calls once what they have in flight is answered."""
+    async def close(self) -> None:
+        """End the open batch calls once what they have in flight is answered; wait for all."""
         self._is_closing = True
         for call in self._batch_calls:
             call.close()
+        await self._calls.ended()
 
     async def Read(self, request: streams_pb2.ReadReq, context: Context) -> None:
         try:
-            async for page in self._queries.answers(request.options):
-                for response in page:
-                    await context.write(response)
+            with self._calls:
+                async for page in self._queries.answers(request.options):
+                    for response in page:
+                        await context.write(response)
         except StreamDeleted:
             identifier = request.options.stream.stream_identifier
             await refusals.refuse_deleted(context, wire.stream_name(identifier))
@@ -67,7 +91,8 @@ class StreamsServicer(streams_pb2_grpc.StreamsServicer):
         if self._is_closing:
             call.close()
         try:
-            await call.serve(request_iterator, context)
+            with self._calls:
+                await call.serve(request_iterator, context)
         finally:
             self._batch_calls.discard(call)
 
@@ -78,7 +103,9 @@ class StreamsServicer(streams_pb2_grpc.StreamsServicer):
             append = await self._gather(request_iterator, context)
         except wire.InvalidRequest as why:
             await refusals.refuse_invalid(context, str(why))
-        match await self._writer.write(append):
+        with self._calls:
+            outcome = await self._writer.write(append)
+        match outcome:
             case Written(revision, position):
                 return _appended(revision, position)
             case Wrong(current):
@@ -136,7 +163,9 @@ class StreamsServicer(streams_pb2_grpc.StreamsServicer):
         except wire.InvalidRequest as why:
             await refusals.refuse_invalid(context, str(why))
         deletion = writing.Delete(stream, expected, self._new_id().bytes, hard)
-        match await self._writer.write(deletion):
+        with self._calls:
+            outcome = await self._writer.write(deletion)
+        match outcome:
             case Written(_, position):
                 return position
             case Wrong(current):
