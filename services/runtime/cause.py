@@ -54,6 +54,15 @@ class Cause:
         )
 
     @classmethod
+    def resumed(cls, event: Recorded) -> Cause:
+        """Return the cause of the command that wrote ``event``, to finish what it began."""
+        return replace(
+            cls.reaction(event, ""),
+            command_id=UUID(event.metadata[COMMAND]),
+            causation_id=event.metadata.get(CAUSATION, ""),
+        )
+
+    @classmethod
     def reaction(cls, event: Recorded, policy: str) -> Cause:
         """Return the cause of what ``policy`` does about ``event``: the same at each delivery."""
         metadata = event.metadata

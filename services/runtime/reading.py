@@ -6,9 +6,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime import times
+from services.runtime.actor import region_prefix
 from services.runtime.readmodel import AsOf, ReadModel, Seen
 from services.runtime.rejection import Invalid
 
@@ -47,3 +49,8 @@ def freshen(freshness: Any, seen: Seen) -> None:
     """Fill the ``freshness`` of an answer."""
     freshness.position = seen.position
     freshness.event_time.FromDatetime(seen.time)
+
+
+def inside(column: ColumnElement[str], adcode: str) -> ColumnElement[bool]:
+    """Return the condition that a code lies inside the region ``adcode``."""
+    return column.startswith(region_prefix(adcode), autoescape=True)

@@ -304,6 +304,7 @@ class Incident(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    REPORT_TIME_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     title: builtins.str
     state: Global___IncidentState.ValueType
@@ -333,6 +334,10 @@ class Incident(google.protobuf.message.Message):
     def open_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
     def close_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def report_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When its first report was said."""
+
     def __init__(
         self,
         *,
@@ -354,9 +359,10 @@ class Incident(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        report_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "position", b"position", "report_ids", b"report_ids", "response_level", b"response_level", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "report_time", b"report_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "position", b"position", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
 
 Global___Incident: typing_extensions.TypeAlias = Incident
 

@@ -1,0 +1,117 @@
+"""Command: incidents from the first report to closure.  Composition root."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from anlan.command.v1 import incident_service_pb2 as incident_pb
+from anlan.command.v1 import report_service_pb2 as report_pb
+from anlan.command.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
+from anlan.command.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
+from anlan.events.v1 import report_events_pb2 as events_pb
+from services.command.codec import INCIDENT, REPORT
+from services.command.domain.incident_types import IncidentTypes
+from services.command.policies import attach_report, open_incident
+from services.command.projections import COMMAND
+from services.command.relay import STREAM, SUBJECTS, public
+from services.command.servicer.incident import IncidentServicer
+from services.command.servicer.report import ReportServicer
+from services.runtime import app, broker, reference
+from services.runtime.cause import Cause
+from services.runtime.gate import Gate
+from services.runtime.handle import CommandHandler
+from services.runtime.identity import Authority, Verifier
+from services.runtime.inbox import Delivered, inbox
+from services.runtime.place import Regions
+from services.runtime.readmodel import ReadModel
+from services.runtime.relay import relay
+from services.runtime.serve import Server
+from services.runtime.settings import Settings
+from services.runtime.store import EventStore
+
+DOMAIN = "command.anlan"
+
+
+async def serve(settings: Settings) -> None:
+    store = EventStore(settings.esdb_uri)
+    await store.connect()
+    model = ReadModel(COMMAND, store, settings.read_model_url)
+    await model.open()
+    client = await broker.connect(settings.nats_url, "command")
+    js = client.jetstream()
+
+    reports = CommandHandler(store, REPORT)
+    incidents = CommandHandler(store, INCIDENT)
+    types = reference.load(settings.reference, "incident_types", IncidentTypes)
+    server = Server(
+        settings,
+        Gate(
+            DOMAIN,
+            Verifier(settings.issuer, settings.jwks),
+            reference.load(settings.reference, "authority", Authority),
+        ),
+    )
+    add_ReportServiceServicer_to_server(
+        ReportServicer(
+            reports=reports,
+            incidents=incidents,
+            model=model,
+            regions=reference.load(settings.reference, "regions", Regions),
+            types=types,
+            now=now,
+        ),
+        server.grpc,
+    )
+    add_IncidentServiceServicer_to_server(
+        IncidentServicer(incidents=incidents, model=model, types=types, now=now), server.grpc
+    )
+
+    async def finish(delivered: Delivered) -> None:
+        event = delivered.event
+        cause = Cause.resumed(event)
+        if event.type == events_pb.ReportVerified.DESCRIPTOR.full_name:
+            await open_incident(reports, incidents, event.key, cause)
+        else:
+            await attach_report(reports, incidents, event.key, cause)
+
+    async def publish() -> None:
+        await broker.ensure_stream(js, STREAM, SUBJECTS)
+        await relay(
+            subscribe=lambda after: store.subscribe(COMMAND.categories, after),
+            public=public,
+            js=js,
+            stream=STREAM,
+            source="/anlan/command",
+        )
+
+    try:
+        await app.run(
+            server,
+            [
+                report_pb.DESCRIPTOR.services_by_name["ReportService"].full_name,
+                incident_pb.DESCRIPTOR.services_by_name["IncidentService"].full_name,
+            ],
+            [model],
+            [
+                publish(),
+                inbox(
+                    js=js,
+                    stream=STREAM,
+                    durable="command",
+                    subjects=["anlan.*.report.ReportVerified.>", "anlan.*.report.ReportJoined.>"],
+                    react=finish,
+                ),
+            ],
+        )
+    finally:
+        await client.close()
+        await model.close()
+        await store.close()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    app.main("command", serve)

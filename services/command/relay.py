@@ -1,0 +1,172 @@
+"""What the rest of the world may know: private facts to public messages."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from anlan.command.v1 import incident_service_pb2 as incident_pb
+from anlan.events.v1 import incident_events_pb2 as pb
+from anlan.events.v1 import report_events_pb2 as report_pb
+from anlan.type.v1 import place_pb2
+from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
+from services.command.domain import incident, report
+from services.command.servicer import messages
+from services.runtime import place
+from services.runtime.actor import NATION
+from services.runtime.published import Publication
+from services.runtime.recorded import Recorded
+from services.runtime.times import to_proto
+
+STREAM = "ANLAN_COMMAND"
+SUBJECTS = ("anlan.*.report.>", "anlan.*.incident.>")
+
+
+def public(recorded: Recorded) -> Publication | None:
+    """Translate, or return None for what stays in this room."""
+    if recorded.category == "report":
+        event = REPORT_CODEC.decode(recorded.type, recorded.data)
+        message: Message | None = _report(event)
+        adcode = event.place.adcode if isinstance(event, report.ReportSubmitted) else ""
+    else:
+        happened = INCIDENT_CODEC.decode(recorded.type, recorded.data)
+        message = _incident(happened)
+        adcode = (
+            happened.place.adcode
+            if isinstance(happened, incident.IncidentOpened)
+            else happened.adcode
+        )
+    if message is None:
+        return None
+    region = adcode or recorded.metadata.get("jurisdiction", NATION)
+    name = message.DESCRIPTOR.name
+    return Publication(
+        subject=f"anlan.{region}.{recorded.category}.{name}.{recorded.key}",
+        type=message.DESCRIPTOR.full_name,
+        payload=message.SerializeToString(),
+    )
+
+
+def _report(event: report.Event) -> Message | None:
+    match event:
+        case report.ReportSubmitted():
+            return report_pb.ReportSubmitted(
+                report_id=event.report_id,
+                source=messages.SOURCES[event.source],
+                type_code=event.type_code,
+                place=_place(event.place),
+                occur_time=to_proto(event.occurred_at),
+            )
+        case report.ReportVerified():
+            return report_pb.ReportVerified(
+                report_id=event.report_id,
+                incident_id=event.incident_id,
+                title=event.title,
+                type_code=event.type_code,
+                place=_place(event.place),
+                casualties=messages.casualties_message(event.casualties),
+                call_time=to_proto(event.reported_at),
+                occur_time=to_proto(event.occurred_at),
+            )
+        case report.ReportJoined():
+            return report_pb.ReportJoined(
+                report_id=event.report_id,
+                incident_id=event.incident_id,
+                casualties=messages.casualties_message(event.casualties),
+                occur_time=to_proto(event.occurred_at),
+            )
+        case report.ReportRejected():
+            return report_pb.ReportRejected(
+                report_id=event.report_id,
+                reason=event.reason,
+                occur_time=to_proto(event.occurred_at),
+            )
+
+
+def _incident(event: incident.Event) -> Message | None:
+    occurred = to_proto(event.occurred_at)
+    match event:
+        case incident.IncidentOpened():
+            return pb.IncidentOpened(
+                incident_id=event.incident_id,
+                title=event.title,
+                type_code=event.type_code,
+                place=_place(event.place),
+                call_time=to_proto(event.reported_at),
+                occur_time=occurred,
+            )
+        case incident.IncidentGraded():
+            return pb.IncidentGraded(
+                incident_id=event.incident_id,
+                grade=messages.GRADES[event.grade],
+                occur_time=occurred,
+            )
+        case incident.ResponseActivated():
+            return pb.ResponseActivated(
+                incident_id=event.incident_id,
+                level=_level(event.level),
+                plan=event.plan,
+                approver=event.approver,
+                occur_time=occurred,
+            )
+        case incident.ResponseLevelChanged():
+            return pb.ResponseLevelChanged(
+                incident_id=event.incident_id,
+                previous_level=_level(event.previous_level),
+                level=_level(event.level),
+                approver=event.approver,
+                reason=event.reason,
+                occur_time=occurred,
+            )
+        case incident.ResponseTerminated():
+            return pb.ResponseTerminated(
+                incident_id=event.incident_id, approver=event.approver, occur_time=occurred
+            )
+        case incident.CommandEstablished():
+            return pb.CommandEstablished(
+                incident_id=event.incident_id,
+                commander=event.commander,
+                command_post=event.command_post,
+                occur_time=occurred,
+            )
+        case incident.CommandTransferred():
+            return pb.CommandTransferred(
+                incident_id=event.incident_id,
+                outgoing=event.outgoing,
+                incoming=event.incoming,
+                occur_time=occurred,
+            )
+        case incident.DecisionRecorded():
+            return pb.DecisionRecorded(
+                incident_id=event.incident_id,
+                decision_id=event.decision_id,
+                subject=event.subject,
+                approver=event.approver,
+                occur_time=occurred,
+            )
+        case incident.SituationReportSubmitted():
+            return pb.SituationReportSubmitted(
+                incident_id=event.incident_id,
+                situation_report_id=event.situation_report_id,
+                kind=messages.KINDS[event.kind],
+                number=event.number,
+                recipient=event.recipient,
+                occur_time=occurred,
+            )
+        case incident.IncidentClosed():
+            return pb.IncidentClosed(incident_id=event.incident_id, occur_time=occurred)
+        case incident.IncidentReopened():
+            return pb.IncidentReopened(
+                incident_id=event.incident_id, reason=event.reason, occur_time=occurred
+            )
+        case incident.ReportAttached() | incident.TransferProposed():
+            return None
+
+
+def _level(level: incident.Level) -> incident_pb.ResponseLevel.ValueType:
+    return messages.LEVELS[level]
+
+
+def _place(value: place.Place) -> place_pb2.Place:
+    message = place_pb2.Place()
+    place.write(message, value)
+    return message

@@ -1,0 +1,273 @@
+"""The incident API: requests in, commands out.  No rules live here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from anlan.command.v1 import incident_service_pb2 as pb
+from anlan.command.v1.incident_service_pb2_grpc import IncidentServiceServicer
+from services.command.domain import incident
+from services.command.domain.incident_types import IncidentTypes
+from services.command.projections import DECISIONS, INCIDENTS, SITUATION_REPORTS
+from services.command.servicer import messages
+from services.runtime import call, paging, reading
+from services.runtime.handle import CommandHandler, Written, derived_id
+from services.runtime.readmodel import ReadModel
+from services.runtime.rejection import NotFound
+from services.runtime.times import said
+
+WATCH_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentServicer(IncidentServiceServicer):
+    incidents: CommandHandler[incident.Command, incident.State, incident.Event]
+    model: ReadModel
+    types: IncidentTypes
+    now: Callable[[], datetime]
+
+    async def GradeIncident(
+        self, request: pb.GradeIncidentRequest, context: Any
+    ) -> pb.GradeIncidentResponse:
+        command = incident.GradeIncident(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            grade=messages.GRADE_OF[request.grade],
+            basis=request.basis,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.GradeIncidentResponse(etag=written.etag, position=written.position)
+
+    async def ActivateResponse(
+        self, request: pb.ActivateResponseRequest, context: Any
+    ) -> pb.ActivateResponseResponse:
+        command = incident.ActivateResponse(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            level=messages.LEVEL_OF[request.level],
+            plan=request.plan,
+            approver=request.approver,
+            reason=request.reason,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.ActivateResponseResponse(etag=written.etag, position=written.position)
+
+    async def ChangeResponseLevel(
+        self, request: pb.ChangeResponseLevelRequest, context: Any
+    ) -> pb.ChangeResponseLevelResponse:
+        command = incident.ChangeResponseLevel(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            level=messages.LEVEL_OF[request.level],
+            approver=request.approver,
+            reason=request.reason,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.ChangeResponseLevelResponse(etag=written.etag, position=written.position)
+
+    async def TerminateResponse(
+        self, request: pb.TerminateResponseRequest, context: Any
+    ) -> pb.TerminateResponseResponse:
+        command = incident.TerminateResponse(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            approver=request.approver,
+            reason=request.reason,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.TerminateResponseResponse(etag=written.etag, position=written.position)
+
+    async def EstablishCommand(
+        self, request: pb.EstablishCommandRequest, context: Any
+    ) -> pb.EstablishCommandResponse:
+        command = incident.EstablishCommand(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            commander=request.commander,
+            command_post=request.command_post,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.EstablishCommandResponse(etag=written.etag, position=written.position)
+
+    async def ProposeTransfer(
+        self, request: pb.ProposeTransferRequest, context: Any
+    ) -> pb.ProposeTransferResponse:
+        command = incident.ProposeTransfer(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            to=request.to,
+            briefing=request.briefing,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.ProposeTransferResponse(etag=written.etag, position=written.position)
+
+    async def AcceptTransfer(
+        self, request: pb.AcceptTransferRequest, context: Any
+    ) -> pb.AcceptTransferResponse:
+        command = incident.AcceptTransfer(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.AcceptTransferResponse(etag=written.etag, position=written.position)
+
+    async def RecordDecision(
+        self, request: pb.RecordDecisionRequest, context: Any
+    ) -> pb.RecordDecisionResponse:
+        decision_id = request.decision_id or derived_id(request.request_id, "decision")
+        command = incident.RecordDecision(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            decision_id=decision_id,
+            subject=request.subject,
+            text=request.text,
+            basis=tuple(messages.basis(basis) for basis in request.basis),
+            approver=request.approver,
+            authority=request.authority,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.RecordDecisionResponse(
+            decision_id=decision_id, etag=written.etag, position=written.position
+        )
+
+    async def SubmitSituationReport(
+        self, request: pb.SubmitSituationReportRequest, context: Any
+    ) -> pb.SubmitSituationReportResponse:
+        report_id = request.situation_report_id or derived_id(
+            request.request_id, "situation_report"
+        )
+        command = incident.SubmitSituationReport(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            situation_report_id=report_id,
+            kind=messages.KIND_OF[request.kind],
+            recipient=request.recipient,
+            casualties=messages.casualties(request.casualties),
+            people_moved=request.people_moved,
+            text=request.text,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.SubmitSituationReportResponse(
+            situation_report_id=report_id, etag=written.etag, position=written.position
+        )
+
+    async def CloseIncident(
+        self, request: pb.CloseIncidentRequest, context: Any
+    ) -> pb.CloseIncidentResponse:
+        command = incident.CloseIncident(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            summary=request.summary,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.CloseIncidentResponse(etag=written.etag, position=written.position)
+
+    async def ReopenIncident(
+        self, request: pb.ReopenIncidentRequest, context: Any
+    ) -> pb.ReopenIncidentResponse:
+        command = incident.ReopenIncident(
+            by=call.current().actor,
+            incident_id=request.incident_id,
+            reason=request.reason,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._handle(request, command)
+        return pb.ReopenIncidentResponse(etag=written.etag, position=written.position)
+
+    async def GetIncident(
+        self, request: pb.GetIncidentRequest, context: Any
+    ) -> pb.GetIncidentResponse:
+        key = request.incident_id
+        async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
+            row = (
+                await connection.execute(select(INCIDENTS).where(INCIDENTS.c.incident_id == key))
+            ).first()
+            decisions = await connection.execute(
+                select(DECISIONS)
+                .where(DECISIONS.c.incident_id == key)
+                .order_by(DECISIONS.c.position)
+            )
+            reports = await connection.execute(
+                select(SITUATION_REPORTS)
+                .where(SITUATION_REPORTS.c.incident_id == key)
+                .order_by(SITUATION_REPORTS.c.number)
+            )
+        if row is None:
+            raise NotFound("NO_SUCH_INCIDENT", f"there is no incident {key}", incident_id=key)
+        response = pb.GetIncidentResponse(
+            incident=messages.incident(row, self.types.name(row.type_code)),
+            decisions=[messages.decision(decision) for decision in decisions],
+            situation_reports=[messages.situation_report(report) for report in reports],
+        )
+        reading.freshen(response.freshness, seen)
+        return response
+
+    async def ListIncidents(
+        self, request: pb.ListIncidentsRequest, context: Any
+    ) -> pb.ListIncidentsResponse:
+        size = paging.limit(request.page_size)
+        column = INCIDENTS.c
+        statement = select(INCIDENTS).order_by(column.opened_position.desc()).limit(size + 1)
+        if after := paging.key(request.page_token, (int,)):
+            statement = statement.where(column.opened_position < after[0])
+        if request.state:
+            state = messages.INCIDENT_STATE_OF[request.state]
+            statement = statement.where(column.state == state)
+        if request.adcode:
+            statement = statement.where(reading.inside(column.adcode, request.adcode))
+        if request.type_code:
+            statement = statement.where(column.type_code.startswith(request.type_code))
+        async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
+            rows = (await connection.execute(statement)).all()
+        response = pb.ListIncidentsResponse(
+            incidents=[
+                messages.incident(row, self.types.name(row.type_code)) for row in rows[:size]
+            ]
+        )
+        if len(rows) > size:
+            response.next_page_token = paging.token(rows[size - 1].opened_position)
+        reading.freshen(response.freshness, seen)
+        return response
+
+    async def WatchIncidents(
+        self, request: pb.WatchIncidentsRequest, context: Any
+    ) -> AsyncIterator[pb.WatchIncidentsResponse]:
+        last = request.resume_position
+        column = INCIDENTS.c
+        while True:
+            statement = (
+                select(INCIDENTS)
+                .where(column.position > last)
+                .order_by(column.position)
+                .limit(WATCH_PAGE)
+            )
+            if request.adcode:
+                statement = statement.where(reading.inside(column.adcode, request.adcode))
+            async with self.model.read() as (connection, seen):
+                rows = (await connection.execute(statement)).all()
+            for row in rows:
+                last = row.position
+                yield pb.WatchIncidentsResponse(
+                    incident=messages.incident(row, self.types.name(row.type_code)), position=last
+                )
+            if not rows:
+                await self.model.advanced(seen.position)
+
+    async def _handle(self, request: Any, command: incident.Act) -> Written:
+        cause = call.current().cause(request.request_id, command.incident_id)
+        return await self.incidents.handle(command.incident_id, command, cause, etag=request.etag)

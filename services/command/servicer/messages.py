@@ -1,0 +1,189 @@
+"""Between rows, values and messages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from anlan.command.v1 import incident_service_pb2 as pb
+from anlan.command.v1 import report_service_pb2 as report_pb
+from anlan.type.v1 import place_pb2
+from services.command.domain.casualties import Casualties
+from services.command.domain.incident import Basis, Grade, Level, SituationReportKind
+from services.command.domain.report import Source
+from services.runtime.times import of_micros, to_proto
+
+SOURCES = {
+    Source.POLICE_110: report_pb.REPORT_SOURCE_POLICE_110,
+    Source.FIRE_119: report_pb.REPORT_SOURCE_FIRE_119,
+    Source.MEDICAL_120: report_pb.REPORT_SOURCE_MEDICAL_120,
+    Source.WORK_SAFETY_12350: report_pb.REPORT_SOURCE_WORK_SAFETY_12350,
+    Source.INFORMATION_OFFICER: report_pb.REPORT_SOURCE_INFORMATION_OFFICER,
+    Source.SENSOR: report_pb.REPORT_SOURCE_SENSOR,
+    Source.UPSTREAM: report_pb.REPORT_SOURCE_UPSTREAM,
+    Source.OTHER: report_pb.REPORT_SOURCE_OTHER,
+}
+GRADES = {
+    Grade.ORDINARY: pb.GRADE_ORDINARY,
+    Grade.LARGER: pb.GRADE_LARGER,
+    Grade.MAJOR: pb.GRADE_MAJOR,
+    Grade.ESPECIALLY_MAJOR: pb.GRADE_ESPECIALLY_MAJOR,
+}
+LEVELS = {
+    Level.IV: pb.RESPONSE_LEVEL_IV,
+    Level.III: pb.RESPONSE_LEVEL_III,
+    Level.II: pb.RESPONSE_LEVEL_II,
+    Level.I: pb.RESPONSE_LEVEL_I,
+}
+KINDS = {
+    SituationReportKind.INITIAL: pb.SITUATION_REPORT_KIND_INITIAL,
+    SituationReportKind.FOLLOW_UP: pb.SITUATION_REPORT_KIND_FOLLOW_UP,
+    SituationReportKind.FINAL: pb.SITUATION_REPORT_KIND_FINAL,
+}
+REPORT_STATES = {
+    "received": report_pb.REPORT_STATE_RECEIVED,
+    "verified": report_pb.REPORT_STATE_VERIFIED,
+    "joined": report_pb.REPORT_STATE_JOINED,
+    "rejected": report_pb.REPORT_STATE_REJECTED,
+}
+INCIDENT_STATES = {
+    "verified": pb.INCIDENT_STATE_VERIFIED,
+    "responding": pb.INCIDENT_STATE_RESPONDING,
+    "terminated": pb.INCIDENT_STATE_TERMINATED,
+    "closed": pb.INCIDENT_STATE_CLOSED,
+}
+BASIS_KINDS = {
+    "report": pb.Basis.KIND_REPORT,
+    "situation_report": pb.Basis.KIND_SITUATION_REPORT,
+    "plan_clause": pb.Basis.KIND_PLAN_CLAUSE,
+    "reading": pb.Basis.KIND_READING,
+    "order": pb.Basis.KIND_ORDER,
+    "other": pb.Basis.KIND_OTHER,
+}
+
+SOURCE_OF = {number: source for source, number in SOURCES.items()}
+GRADE_OF = {number: grade for grade, number in GRADES.items()}
+LEVEL_OF = {number: level for level, number in LEVELS.items()}
+KIND_OF = {number: kind for kind, number in KINDS.items()}
+REPORT_STATE_OF = {number: state for state, number in REPORT_STATES.items()}
+INCIDENT_STATE_OF = {number: state for state, number in INCIDENT_STATES.items()}
+BASIS_KIND_OF = {number: kind for kind, number in BASIS_KINDS.items()}
+
+
+def casualties(message: report_pb.Casualties) -> Casualties:
+    return Casualties(
+        dead=message.dead,
+        missing=message.missing,
+        seriously_injured=message.seriously_injured,
+        slightly_injured=message.slightly_injured,
+        trapped=message.trapped,
+    )
+
+
+def casualties_message(value: Casualties) -> report_pb.Casualties:
+    return report_pb.Casualties(
+        dead=value.dead,
+        missing=value.missing,
+        seriously_injured=value.seriously_injured,
+        slightly_injured=value.slightly_injured,
+        trapped=value.trapped,
+    )
+
+
+def basis(message: pb.Basis) -> Basis:
+    return Basis(kind=BASIS_KIND_OF[message.kind], reference=message.reference, text=message.text)
+
+
+def report(row: Any) -> report_pb.Report:
+    return report_pb.Report(
+        report_id=row.report_id,
+        state=REPORT_STATES[row.state],
+        source=SOURCES[Source(row.source)],
+        reporter=row.reporter,
+        type_code=row.type_code,
+        place=_place(row),
+        casualties=_casualties(row.casualties),
+        text=row.text,
+        occur_time=to_proto(of_micros(row.occurred_at)),
+        record_time=to_proto(of_micros(row.recorded_at)),
+        incident_id=row.incident_id,
+        reject_reason=row.reject_reason,
+        exercise=row.exercise,
+        etag=str(row.revision),
+        position=row.position,
+    )
+
+
+def incident(row: Any, type_name: str) -> pb.Incident:
+    message = pb.Incident(
+        incident_id=row.incident_id,
+        title=row.title,
+        state=INCIDENT_STATES[row.state],
+        type_code=row.type_code,
+        type_name=type_name,
+        place=_place(row),
+        grade=GRADES[Grade(row.grade)] if row.grade else pb.GRADE_UNSPECIFIED,
+        response_level=LEVELS[Level(row.level)] if row.level else pb.RESPONSE_LEVEL_UNSPECIFIED,
+        commander=row.commander,
+        command_post=row.command_post,
+        casualties=_casualties(row.casualties),
+        report_ids=msgspec.json.decode(row.report_ids),
+        open_time=to_proto(of_micros(row.opened_at)),
+        close_time=to_proto(of_micros(row.closed_at)),
+        report_time=to_proto(of_micros(row.reported_at)),
+        exercise=row.exercise,
+        etag=str(row.revision),
+        position=row.position,
+    )
+    if row.proposed_to:
+        message.pending_transfer.CopyFrom(
+            pb.PendingTransfer(
+                to=row.proposed_to,
+                briefing=row.briefing,
+                propose_time=to_proto(of_micros(row.proposed_at)),
+            )
+        )
+    return message
+
+
+def decision(row: Any) -> pb.Decision:
+    return pb.Decision(
+        decision_id=row.decision_id,
+        subject=row.subject,
+        text=row.text,
+        basis=[
+            pb.Basis(kind=BASIS_KINDS[b.kind], reference=b.reference, text=b.text)
+            for b in msgspec.json.decode(row.basis, type=list[Basis])
+        ],
+        approver=row.approver,
+        authority=row.authority,
+        decided_by=row.decided_by,
+        occur_time=to_proto(of_micros(row.occurred_at)),
+    )
+
+
+def situation_report(row: Any) -> pb.SituationReport:
+    return pb.SituationReport(
+        situation_report_id=row.situation_report_id,
+        kind=KINDS[SituationReportKind(row.kind)],
+        number=row.number,
+        recipient=row.recipient,
+        casualties=_casualties(row.casualties),
+        people_moved=row.people_moved,
+        text=row.text,
+        submitted_by=row.submitted_by,
+        occur_time=to_proto(of_micros(row.occurred_at)),
+    )
+
+
+def _casualties(stored: str) -> report_pb.Casualties:
+    return casualties_message(msgspec.json.decode(stored, type=Casualties))
+
+
+def _place(row: Any) -> place_pb2.Place:
+    place = place_pb2.Place(adcode=row.adcode, address=row.address)
+    if row.latitude is not None:
+        place.point.latitude = row.latitude
+        place.point.longitude = row.longitude
+    return place
