@@ -26,7 +26,7 @@ from anlan.type.v1 import place_pb2 as anlan_dot_type_dot_v1_dot_place__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'anlan/events/v1/assignment_events.proto\x12\x0f\x61nlan.events.v1\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x02\n\x0eUnitDispatched\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x11\n\tunit_kind\x18\x04 \x01(\t\x12)\n\x0b\x64\x65stination\x18\x05 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\r\n\x05order\x18\x06 \x01(\t\x12\x38\n\x14\x61\x63knowledge_due_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x16\x41ssignmentAcknowledged\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x16\x41\x63knowledgementOverdue\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x01\n\x12\x41ssignmentDeclined\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"z\n\x0bUnitEnRoute\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"z\n\x0bUnitOnScene\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x80\x01\n\x11\x41ssignmentCleared\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x92\x01\n\x13\x41ssignmentCancelled\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'anlan/events/v1/assignment_events.proto\x12\x0f\x61nlan.events.v1\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x02\n\x0eUnitDispatched\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x11\n\tunit_kind\x18\x04 \x01(\t\x12)\n\x0b\x64\x65stination\x18\x05 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\r\n\x05order\x18\x06 \x01(\t\x12\x38\n\x14\x61\x63knowledge_due_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x93\x01\n\x16\x41ssignmentAcknowledged\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04late\x18\x05 \x01(\x08\"\x85\x01\n\x16\x41\x63knowledgementOverdue\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x01\n\x12\x41ssignmentDeclined\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x88\x01\n\x0bUnitEnRoute\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04late\x18\x05 \x01(\x08\"\x88\x01\n\x0bUnitOnScene\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04late\x18\x05 \x01(\x08\"\x8e\x01\n\x11\x41ssignmentCleared\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04late\x18\x05 \x01(\x08\"\x92\x01\n\x13\x41ssignmentCancelled\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\x11\x41ssignmentRefused\x12\x15\n\rassignment_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,17 +36,19 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNITDISPATCHED']._serialized_start=121
   _globals['_UNITDISPATCHED']._serialized_end=381
   _globals['_ASSIGNMENTACKNOWLEDGED']._serialized_start=384
-  _globals['_ASSIGNMENTACKNOWLEDGED']._serialized_end=517
-  _globals['_ACKNOWLEDGEMENTOVERDUE']._serialized_start=520
-  _globals['_ACKNOWLEDGEMENTOVERDUE']._serialized_end=653
-  _globals['_ASSIGNMENTDECLINED']._serialized_start=656
-  _globals['_ASSIGNMENTDECLINED']._serialized_end=801
-  _globals['_UNITENROUTE']._serialized_start=803
-  _globals['_UNITENROUTE']._serialized_end=925
-  _globals['_UNITONSCENE']._serialized_start=927
-  _globals['_UNITONSCENE']._serialized_end=1049
-  _globals['_ASSIGNMENTCLEARED']._serialized_start=1052
-  _globals['_ASSIGNMENTCLEARED']._serialized_end=1180
-  _globals['_ASSIGNMENTCANCELLED']._serialized_start=1183
-  _globals['_ASSIGNMENTCANCELLED']._serialized_end=1329
+  _globals['_ASSIGNMENTACKNOWLEDGED']._serialized_end=531
+  _globals['_ACKNOWLEDGEMENTOVERDUE']._serialized_start=534
+  _globals['_ACKNOWLEDGEMENTOVERDUE']._serialized_end=667
+  _globals['_ASSIGNMENTDECLINED']._serialized_start=670
+  _globals['_ASSIGNMENTDECLINED']._serialized_end=815
+  _globals['_UNITENROUTE']._serialized_start=818
+  _globals['_UNITENROUTE']._serialized_end=954
+  _globals['_UNITONSCENE']._serialized_start=957
+  _globals['_UNITONSCENE']._serialized_end=1093
+  _globals['_ASSIGNMENTCLEARED']._serialized_start=1096
+  _globals['_ASSIGNMENTCLEARED']._serialized_end=1238
+  _globals['_ASSIGNMENTCANCELLED']._serialized_start=1241
+  _globals['_ASSIGNMENTCANCELLED']._serialized_end=1387
+  _globals['_ASSIGNMENTREFUSED']._serialized_start=1390
+  _globals['_ASSIGNMENTREFUSED']._serialized_end=1534
 # @@protoc_insertion_point(module_scope)

@@ -70,9 +70,12 @@ class AssignmentAcknowledged(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     UNIT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
+    late: builtins.bool
+    """Said after a later state was known, or instead of another time: the state stays."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -82,9 +85,10 @@ class AssignmentAcknowledged(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         unit_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
 
 Global___AssignmentAcknowledged: typing_extensions.TypeAlias = AssignmentAcknowledged
 
@@ -157,9 +161,12 @@ class UnitEnRoute(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     UNIT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
+    late: builtins.bool
+    """Said after a later state was known, or instead of another time: the state stays."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -169,9 +176,10 @@ class UnitEnRoute(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         unit_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
 
 Global___UnitEnRoute: typing_extensions.TypeAlias = UnitEnRoute
 
@@ -185,9 +193,12 @@ class UnitOnScene(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     UNIT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
+    late: builtins.bool
+    """Said after a later state was known, or instead of another time: the state stays."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -197,9 +208,10 @@ class UnitOnScene(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         unit_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
 
 Global___UnitOnScene: typing_extensions.TypeAlias = UnitOnScene
 
@@ -213,9 +225,12 @@ class AssignmentCleared(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     UNIT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
+    late: builtins.bool
+    """Said after a later state was known, or instead of another time: the state stays."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -225,9 +240,10 @@ class AssignmentCleared(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         unit_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
 
 Global___AssignmentCleared: typing_extensions.TypeAlias = AssignmentCleared
 
@@ -261,3 +277,35 @@ class AssignmentCancelled(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
 
 Global___AssignmentCancelled: typing_extensions.TypeAlias = AssignmentCancelled
+
+@typing.final
+class AssignmentRefused(google.protobuf.message.Message):
+    """The unit could not be had: nobody goes."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    reason: builtins.str
+    """UNIT_HELD, UNIT_OUT_OF_SERVICE, RESOURCES_UNAVAILABLE, …"""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
+
+Global___AssignmentRefused: typing_extensions.TypeAlias = AssignmentRefused
