@@ -1,0 +1,59 @@
+"""The stored form of notify's events."""
+
+from __future__ import annotations
+
+from services.notify.domain import briefing, contact, notification, warning
+from services.runtime.codec import Codec
+from services.runtime.decider import Decider
+
+CONTACT_CODEC: Codec[contact.Event] = Codec(
+    {
+        "ContactRegistered.v1": contact.ContactRegistered,
+        "ContactReplaced.v1": contact.ContactReplaced,
+        "ContactRemoved.v1": contact.ContactRemoved,
+    }
+)
+NOTIFICATION_CODEC: Codec[notification.Event] = Codec(
+    {
+        "NotificationRequested.v1": notification.NotificationRequested,
+        "NotificationSuppressed.v1": notification.NotificationSuppressed,
+        "AttemptStarted.v1": notification.AttemptStarted,
+        "NotificationSent.v1": notification.NotificationSent,
+        "DeliveryFailed.v1": notification.DeliveryFailed,
+        "NotificationParked.v1": notification.NotificationParked,
+        "NotificationRearmed.v1": notification.NotificationRearmed,
+        "NotificationAcknowledged.v1": notification.NotificationAcknowledged,
+    }
+)
+WARNING_CODEC: Codec[warning.Event] = Codec({"WarningDrafted.v1": warning.WarningDrafted})
+BRIEFING_CODEC: Codec[briefing.Event] = Codec({"IncidentNoted.v1": briefing.IncidentNoted})
+
+CONTACT: Decider[contact.Command, contact.State, contact.Event] = Decider(
+    category="contact",
+    initial=contact.INITIAL,
+    decide=contact.decide,
+    evolve=contact.evolve,
+    codec=CONTACT_CODEC,
+)
+NOTIFICATION: Decider[notification.Command, notification.State, notification.Event] = Decider(
+    category="notification",
+    initial=notification.INITIAL,
+    decide=notification.decide,
+    evolve=notification.evolve,
+    codec=NOTIFICATION_CODEC,
+)
+WARNING: Decider[warning.Command, warning.State, warning.Event] = Decider(
+    category="warning",
+    initial=warning.INITIAL,
+    decide=warning.decide,
+    evolve=warning.evolve,
+    codec=WARNING_CODEC,
+)
+BRIEFING: Decider[briefing.Command, briefing.State, briefing.Event] = Decider(
+    category="briefing",
+    initial=briefing.INITIAL,
+    decide=briefing.decide,
+    evolve=briefing.evolve,
+    codec=BRIEFING_CODEC,
+)
+CATEGORIES = tuple(decider.category for decider in (CONTACT, NOTIFICATION, WARNING, BRIEFING))
