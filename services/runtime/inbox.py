@@ -13,6 +13,7 @@ from nats.errors import ConnectionClosedError
 from nats.js.api import ConsumerConfig
 from nats.js.client import JetStreamContext
 
+from services.runtime.cancellation import heed_cancellation
 from services.runtime.settlement import REACT_SECONDS, Delivered, React, Settlement
 
 __all__ = ["Delivered", "inbox"]
@@ -62,6 +63,7 @@ async def _work(
     js: JetStreamContext, stream: str, config: ConsumerConfig, settlement: Settlement
 ) -> NoReturn:
     while True:
+        heed_cancellation()
         try:
             await js.add_consumer(stream, config)
             await _read(js, stream, config, settlement)
@@ -80,6 +82,7 @@ async def _read(
     silences = 0
     try:
         while True:
+            heed_cancellation()
             try:
                 # One only: what a dead process had fetched comes late and out of order.
                 [message] = await subscription.fetch(1, timeout=FETCH_SECONDS)

@@ -12,6 +12,7 @@ import structlog
 from nats.errors import ConnectionClosedError
 from nats.js.client import JetStreamContext
 
+from services.runtime.cancellation import heed_cancellation
 from services.runtime.jetstream import Fenced, Message, publish, read_end
 from services.runtime.published import Publication, headers
 from services.runtime.recorded import Recorded
@@ -56,11 +57,13 @@ async def relay(
     failures = 0
     while True:
         try:
+            heed_cancellation()
             end = await read_end(js, stream)
             sequence = end.sequence
             async with _reading(subscribe(end.position)) as waiting:
                 ended = None
                 while ended is None:
+                    heed_cancellation()
                     # After a failure one at a time, in case it is the batch that is refused.
                     events, ended = await _take(waiting, 1 if failures else BATCH)
                     sequence = await publish(js, messages(events, end.position), sequence)
@@ -103,10 +106,8 @@ async def _reading(events: AsyncIterator[object]) -> AsyncIterator[Waiting]:
         finally:
             if isinstance(events, AsyncGenerator):
                 await events.aclose()
-        task = asyncio.current_task()
-        # esdbclient swallows a cancellation and ends its iterator as if nothing had happened.
-        if task and not task.cancelling():
-            await waiting.put(ended)
+        heed_cancellation()
+        await waiting.put(ended)
 
     reader = asyncio.create_task(read())
     try:

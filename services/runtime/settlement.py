@@ -17,6 +17,7 @@ from nats.js.api import Header
 from nats.js.client import JetStreamContext
 
 from services.runtime.broker import PARKED
+from services.runtime.cancellation import cancelled, heed_cancellation
 from services.runtime.published import PLAIN, received
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection, Unavailable
@@ -56,12 +57,12 @@ class Settlement:
 
     async def settle(self, message: Msg) -> None:
         try:
+            heed_cancellation()
             event = received(message.headers or {}, message.data)
             async with asyncio.timeout(REACT_SECONDS):
                 await self.react(Delivered(event, message.subject, message.metadata.num_delivered))
         except asyncio.CancelledError as failure:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if cancelled():
                 with suppress(nats.errors.Error):
                     await message.nak()  # whoever comes next need not wait for `ack_wait`
                 raise
