@@ -52,9 +52,9 @@ class _Folded(Generic[S]):
 class CommandHandler(Generic[C, S, E]):
     """Obeys commands on the streams of one decider.
 
-    Folded streams are kept, so that a command costs one append and no read.  A kept one may be
-    stale: an append then fails on its expected revision, and a refusal is only ever pronounced on
-    a stream that was read to its end after the command came.
+    Folded streams are kept, so that a command costs one append and no read; one that is not kept
+    is taken for new.  Where that is stale, an append fails on its expected revision, and a refusal
+    is only ever pronounced on a stream that was read to its end after the command came.
     """
 
     def __init__(self, store: EventStore, decider: Decider[C, S, E]) -> None:
@@ -79,7 +79,7 @@ class CommandHandler(Generic[C, S, E]):
             ):
                 with attempt:
                     again = attempt.retry_state.attempt_number > 1
-                    if again or etag or folded.revision == NO_STREAM:
+                    if again or etag:
                         await self._catch_up(key, folded)
                     return await self._obey(key, folded, command, cause, etag)
         raise AssertionError  # reraise=True: the loop returns or raises
@@ -98,9 +98,12 @@ class CommandHandler(Generic[C, S, E]):
             return first
         if etag and etag != str(folded.revision):
             raise StaleRevision(f"{self._decider.category}-{key}")
+        fresh = folded.revision == NO_STREAM
         try:
             events = self._decide(key, folded, command, cause)
-        except Rejection:
+            if events and fresh:
+                return await self._begin(key, events, cause)
+        except (Rejection, StaleRevision):
             events = []
         if not events:  # nothing to do, or refused: only the newest state may say so
             if await self._catch_up(key, folded):
@@ -122,18 +125,31 @@ class CommandHandler(Generic[C, S, E]):
         return list(self._decider.decide(command, folded.state))
 
     async def _append(self, key: str, folded: _Folded[S], events: list[E], cause: Cause) -> Written:
-        metadata = cause.metadata()
-        proposed = [
-            Proposed(uuid5(cause.command_id, str(n)), *self._decider.codec.encode(e), metadata)
-            for n, e in enumerate(events)
-        ]
-        stream = f"{self._decider.category}-{key}"
-        position = await self._store.append(stream, proposed, folded.revision)
+        position = await self._store.append(
+            f"{self._decider.category}-{key}", self._propose(events, cause), folded.revision
+        )
         folded.state = reduce(self._decider.evolve, events, folded.state)
         folded.revision += len(events)
         folded.position = position
         folded.exercise = cause.exercise
         return self._remember(folded, str(cause.command_id))
+
+    async def _begin(self, key: str, events: list[E], cause: Cause) -> Written:
+        """Append to a stream that was not read, as if it were new; it is read before it is kept.
+
+        The answer may be that of an earlier try, whose events differ in what a clock gave them.
+        """
+        position = await self._store.append(
+            f"{self._decider.category}-{key}", self._propose(events, cause), NO_STREAM
+        )
+        return Written(len(events) - 1, position)
+
+    def _propose(self, events: list[E], cause: Cause) -> list[Proposed]:
+        metadata = cause.metadata()
+        return [
+            Proposed(uuid5(cause.command_id, str(n)), *self._decider.codec.encode(e), metadata)
+            for n, e in enumerate(events)
+        ]
 
     async def _catch_up(self, key: str, folded: _Folded[S]) -> bool:
         """Fold what was written since; tell whether anything was."""
