@@ -45,7 +45,7 @@ LINGER = 0.05
 """Seconds for the last answers to leave the socket."""
 
 TRANSPORT_BYTES = 16 * 1024 * 1024
-SWITCH_INTERVAL = 0.0001
+SWITCH_INTERVAL = 0.0005
 """Seconds; at the default of 5 ms the writer waits that long for a busy loop, at each commit."""
 
 log = structlog.get_logger()

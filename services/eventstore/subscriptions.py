@@ -130,13 +130,12 @@ async def follow(source: Source, live: Live, first: ReadResp) -> AsyncIterator[l
     is_behind = not source.is_at_end()
     while True:
         if is_behind:
-            live.reset()
             while page := source.next_page():
                 yield source.accept(page)
                 await asyncio.sleep(0)
                 live.check()
-            if live.overflowed:
-                continue
+            # Pushes follow commits, so all that was pushed by now has just been read.
+            live.reset()
             yield source.milestone()
         yield [wire.caught_up()]
         while not live.overflowed:

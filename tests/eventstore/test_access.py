@@ -74,9 +74,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
     folder = tmp_path_factory.mktemp("tls")
     certificate, key = write_certificate(folder)
     (folder / "password").write_text("changeit\n")
-    options = ("--tls-cert", str(certificate), "--tls-key", str(key))
-    options += ("--username", "admin", "--password-file", str(folder / "password"))
-    node = Node.start(folder / "data", 0, *options)
+    tls = ("--tls-cert", str(certificate), "--tls-key", str(key))
+    user = ("--username", "admin", "--password-file", str(folder / "password"))
+    node = Node.start(folder / "data", 0, *tls, *user)
     yield Secured(node, certificate.read_bytes())
     assert node.stop() == 0
 
@@ -148,5 +148,5 @@ def test_health_needs_no_password(secured: Secured) -> None:
     ],
 )
 def test_half_a_configuration_is_refused(tmp_path: Path, options: tuple[str, ...]) -> None:
-    with pytest.raises(NodeDied, match="go together|needs --tls-cert"):
+    with pytest.raises(NodeDied, match=r"go together|needs --tls-cert"):
         Node.start(tmp_path, 0, *options)

@@ -69,8 +69,8 @@ ROWS: list[tuple[str, World, Expected, list[bytes], Decision]] = [
         World([], has_metadata=True),
         EXISTS,
         [A],
-        Accepted(-1, False),
-    ),  # noqa: FBT003
+        Accepted(-1, undelete=False),
+    ),
     ("exists refuses a soft-deleted stream", deleted(A), EXISTS, [B], Deleted()),
     ("any revives a soft-deleted stream", deleted(A), ANY, [B], Accepted(0, undelete=True)),
     ("any appends an old id again", World([A, B]), ANY, [A], Accepted(1, undelete=False)),

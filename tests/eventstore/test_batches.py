@@ -26,7 +26,7 @@ def request(
     is_final: bool = True,
     correlation_id: str | None = None,
 ) -> BatchAppendReq:
-    """An append at `revision` (None: any); a chunk that follows when `stream` is None."""
+    """Build an append at `revision` (None: any), or a later chunk when `stream` is None."""
     message = BatchAppendReq(is_final=is_final)
     message.correlation_id.string = correlation_id or str(uuid4())
     if stream is not None:

@@ -145,7 +145,7 @@ def run(machine: type[Machine], examples: int, steps: int) -> None:
         machine.node = Node.start(Path(folder))
         machine.client = EventStoreDBClient(machine.node.uri)
         try:
-            run_state_machine_as_test(  # type: ignore[no-untyped-call]
+            run_state_machine_as_test(
                 machine,
                 settings=settings(
                     max_examples=examples,

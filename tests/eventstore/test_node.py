@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
-from esdbclient import AsyncEventStoreDBClient, EventStoreDBClient, StreamState
+from esdbclient import AsyncEventStoreDBClient, EventStoreDBClient, RecordedEvent, StreamState
 from esdbclient.exceptions import GrpcError, ServiceUnavailable
 from esdbclient.protos.Grpc import streams_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -60,6 +61,11 @@ async def test_a_restart_keeps_events_positions_and_repetitions(own_node: Node) 
         )
 
 
+async def exhaust(subscription: AsyncIterator[RecordedEvent]) -> None:
+    async for _ in subscription:
+        pass
+
+
 async def test_it_ends_in_order_with_calls_open(own_node: Node) -> None:
     async with connected(own_node) as client:
         everything = await client.subscribe_to_all()
@@ -75,8 +81,7 @@ async def test_it_ends_in_order_with_calls_open(own_node: Node) -> None:
             assert await call.code() is grpc.StatusCode.UNAVAILABLE
         for subscription in (everything, one):
             with pytest.raises(ServiceUnavailable):
-                while True:
-                    await anext(subscription)
+                await exhaust(subscription)
     assert '"event": "stopped"' in own_node.log
 
 

@@ -47,7 +47,7 @@ async def test_a_stream_is_read_from_anywhere_both_ways(
     sync_client: EventStoreDBClient,
     stream: str,
     position: int | None,
-    backwards: bool,
+    backwards: bool,  # noqa: FBT001 -- a parameter of the test
     limit: int,
     expected: list[int],
 ) -> None:

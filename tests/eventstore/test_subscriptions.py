@@ -186,7 +186,7 @@ async def test_nothing_is_missed_or_repeated_while_appends_run(
     total = 400
 
     async def write() -> None:
-        for first in range(0, total, 4):
+        for _ in range(total // 4):
             await client.append_to_stream(stream, current_version=ANY, events=events(4))
 
     writer = asyncio.create_task(write())
@@ -235,7 +235,10 @@ async def test_a_slow_subscriber_falls_behind_and_loses_nothing(
                 seen.append(response.event.event.stream_revision)
             else:
                 kinds.append(kind)
+        await client.append_to_stream(stream, current_version=total - 1, events=events(1))
+        live = await call.read()
     call.cancel()
+    assert live.event.event.stream_revision == total
     assert seen == list(range(total))
     assert kinds[:2] == ["fell_behind", "caught_up"]
 
