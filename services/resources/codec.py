@@ -1,0 +1,72 @@
+"""The type strings of stored events.  Append-only: a string, once written, is read for ever."""
+
+from __future__ import annotations
+
+from services.resources.domain import depot, shelter, stock, transfer, unit
+from services.runtime.codec import Codec
+from services.runtime.decider import Decider
+
+UNITS: Codec[unit.Event] = Codec(
+    {
+        "UnitRegistered.v1": unit.UnitRegistered,
+        "UnitPutInService.v1": unit.UnitPutInService,
+        "UnitPutOutOfService.v1": unit.UnitPutOutOfService,
+        "UnitReserved.v1": unit.UnitReserved,
+        "UnitReservationConfirmed.v1": unit.UnitReservationConfirmed,
+        "UnitReservationExpired.v1": unit.UnitReservationExpired,
+        "UnitReleased.v1": unit.UnitReleased,
+    }
+)
+DEPOTS: Codec[depot.Event] = Codec({"DepotRegistered.v1": depot.DepotRegistered})
+STOCKS: Codec[stock.Event] = Codec(
+    {
+        "StockReceived.v1": stock.StockReceived,
+        "StockReserved.v1": stock.StockReserved,
+        "StockReleased.v1": stock.StockReleased,
+        "StockShipped.v1": stock.StockShipped,
+        "ShipmentUndone.v1": stock.ShipmentUndone,
+        "StockArrived.v1": stock.StockArrived,
+        "StockConsumed.v1": stock.StockConsumed,
+        "StockWrittenOff.v1": stock.StockWrittenOff,
+        "StockReturned.v1": stock.StockReturned,
+    }
+)
+TRANSFERS: Codec[transfer.Event] = Codec(
+    {
+        "TransferStarted.v1": transfer.TransferStarted,
+        "TransferReceived.v1": transfer.TransferReceived,
+    }
+)
+SHELTERS: Codec[shelter.Event] = Codec(
+    {
+        "ShelterRegistered.v1": shelter.ShelterRegistered,
+        "ShelterOpened.v1": shelter.ShelterOpened,
+        "PeopleAdmitted.v1": shelter.PeopleAdmitted,
+        "PeopleDischarged.v1": shelter.PeopleDischarged,
+        "ShelterClosed.v1": shelter.ShelterClosed,
+    }
+)
+
+UNIT = Decider(
+    category="unit", initial=unit.INITIAL, decide=unit.decide, evolve=unit.evolve, codec=UNITS
+)
+DEPOT = Decider(
+    category="depot", initial=depot.INITIAL, decide=depot.decide, evolve=depot.evolve, codec=DEPOTS
+)
+STOCK = Decider(
+    category="stock", initial=stock.INITIAL, decide=stock.decide, evolve=stock.evolve, codec=STOCKS
+)
+TRANSFER = Decider(
+    category="transfer",
+    initial=transfer.INITIAL,
+    decide=transfer.decide,
+    evolve=transfer.evolve,
+    codec=TRANSFERS,
+)
+SHELTER = Decider(
+    category="shelter",
+    initial=shelter.INITIAL,
+    decide=shelter.decide,
+    evolve=shelter.evolve,
+    codec=SHELTERS,
+)

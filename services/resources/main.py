@@ -1,0 +1,126 @@
+"""Resources: units, supplies and shelters, and who holds them.  Composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from anlan.resources.v1 import shelter_service_pb2, stock_service_pb2, unit_service_pb2
+from anlan.resources.v1.shelter_service_pb2_grpc import add_ShelterServiceServicer_to_server
+from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_to_server
+from anlan.resources.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
+from services.resources.codec import DEPOT, SHELTER, STOCK, TRANSFER, UNIT
+from services.resources.policies import SUBJECTS as FOLLOWED
+from services.resources.policies import Expiry, Shipping
+from services.resources.projections import RESOURCES
+from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
+from services.resources.servicer.shelter import ShelterServicer
+from services.resources.servicer.stock import StockServicer
+from services.resources.servicer.unit import UnitServicer
+from services.runtime import app, broker, reference
+from services.runtime.alarm import ring_when_due
+from services.runtime.gate import Gate
+from services.runtime.handle import CommandHandler
+from services.runtime.identity import Authority, Verifier
+from services.runtime.inbox import inbox
+from services.runtime.place import Regions
+from services.runtime.readmodel import ReadModel
+from services.runtime.relay import relay
+from services.runtime.serve import Server
+from services.runtime.settings import Settings
+from services.runtime.store import EventStore
+
+DOMAIN = "resources.anlan"
+
+
+async def serve(settings: Settings) -> None:
+    store = EventStore(settings.esdb_uri)
+    await store.connect()
+    model = ReadModel(RESOURCES, store, settings.read_model_url)
+    await model.open()
+
+    units = CommandHandler(store, UNIT)
+    shipping = Shipping(CommandHandler(store, STOCK), CommandHandler(store, TRANSFER))
+    expiry = Expiry(units, model, now)
+    regions = reference.load(settings.reference, "regions", Regions)
+    server = Server(
+        settings,
+        Gate(
+            DOMAIN,
+            Verifier(settings.issuer, settings.jwks),
+            reference.load(settings.reference, "authority", Authority),
+        ),
+    )
+    add_UnitServiceServicer_to_server(
+        UnitServicer(units=units, model=model, regions=regions, now=now), server.grpc
+    )
+    add_StockServiceServicer_to_server(
+        StockServicer(
+            depots=CommandHandler(store, DEPOT),
+            shipping=shipping,
+            model=model,
+            regions=regions,
+            now=now,
+        ),
+        server.grpc,
+    )
+    add_ShelterServiceServicer_to_server(
+        ShelterServicer(
+            shelters=CommandHandler(store, SHELTER), model=model, regions=regions, now=now
+        ),
+        server.grpc,
+    )
+
+    async def meet_the_others() -> None:
+        """Publish and react; who calls is served whether or not the broker is there."""
+        client = await broker.connect(settings.nats_url, "resources")
+        js = client.jetstream()
+        try:
+            await broker.ensure_stream(js, STREAM, SUBJECTS)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(
+                    relay(
+                        subscribe=lambda after: store.subscribe(RESOURCES.categories, after),
+                        public=public,
+                        js=js,
+                        stream=STREAM,
+                        source=SOURCE,
+                    )
+                )
+                group.create_task(
+                    inbox(
+                        js=js,
+                        stream=STREAM,
+                        durable="resources",
+                        subjects=FOLLOWED,
+                        react=shipping.react,
+                    )
+                )
+        finally:
+            await client.close()
+
+    try:
+        await app.run(
+            server,
+            [
+                module.DESCRIPTOR.services_by_name[name].full_name
+                for module, name in (
+                    (unit_service_pb2, "UnitService"),
+                    (stock_service_pb2, "StockService"),
+                    (shelter_service_pb2, "ShelterService"),
+                )
+            ],
+            [model],
+            [meet_the_others(), ring_when_due(model, expiry.next_due, expiry.ring, now)],
+        )
+    finally:
+        await model.close()
+        await store.close()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    app.main("resources", serve)

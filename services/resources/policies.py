@@ -1,0 +1,146 @@
+"""What follows by itself: the second stream of a shipment, and the end of a hold that ran out.
+
+A shipment touches two streams.  The RPC that moved the first also moves the second at once; the
+same command, known by the same id, comes again with the public event, so that a crash in between
+is made good and nothing is counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import NAMESPACE_URL, uuid5
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from anlan.events.v1 import stock_events_pb2 as pb
+from services.resources.domain import stock, transfer, unit
+from services.resources.projections.tables import units
+from services.runtime.actor import Actor
+from services.runtime.cause import Cause
+from services.runtime.handle import CommandHandler, Written
+from services.runtime.readmodel import ReadModel
+from services.runtime.rejection import Rejection, Unavailable
+from services.runtime.settlement import Delivered
+from services.runtime.times import of_micros
+
+START, UNDO = "resources.start_transfer", "resources.undo_shipment"
+TAKE_IN = "resources.take_in_shipment"
+SUBJECTS = ["anlan.*.stock.StockShipped.>", "anlan.*.transfer.TransferReceived.>"]
+
+Stocks = CommandHandler[stock.Command, stock.State, stock.Event]
+Transfers = CommandHandler[transfer.Command, transfer.State, transfer.Event]
+Units = CommandHandler[unit.Command, unit.State, unit.Event]
+
+
+def stock_key(depot_id: str, item: str) -> str:
+    return f"{depot_id}.{item}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """Keeps the two streams of a shipment together."""
+
+    stocks: Stocks
+    transfers: Transfers
+
+    async def depart(self, key: str, transfer_id: str, cause: Cause) -> int:
+        """Put on the road what ``cause`` took out of stock ``key``; return the position.
+
+        Where another shipment took the same id first it goes back, and the refusal is raised.
+        """
+        shipped = (await self.stocks.state(key)).shipped.get(transfer_id)
+        if shipped is None:
+            return 0
+        start = transfer.StartTransfer(
+            transfer_id=transfer_id,
+            item=shipped.item,
+            quantity=shipped.quantity,
+            from_depot_id=shipped.depot_id,
+            to_depot_id=shipped.to_depot_id,
+            incident_id=shipped.incident_id,
+            occurred_at=shipped.occurred_at,
+        )
+        try:
+            written = await self.transfers.handle(transfer_id, start, cause.step(START))
+        except Unavailable:
+            raise
+        except Rejection:
+            undo = stock.UndoShipment(
+                depot_id=shipped.depot_id,
+                item=shipped.item,
+                transfer_id=transfer_id,
+                occurred_at=shipped.occurred_at,
+            )
+            await self.stocks.handle(key, undo, cause.step(UNDO))
+            raise
+        return written.position
+
+    async def arrive(self, transfer_id: str, receipt: int, cause: Cause) -> int:
+        """Count what the ``receipt``-th event of a transfer took in; return the position."""
+        state = await self.transfers.state(transfer_id)
+        if state is None:
+            return 0
+        taken = state.receipts[receipt - 1]  # the transfer's first event is its start
+        command = stock.TakeInShipment(
+            depot_id=taken.to_depot_id,
+            item=taken.item,
+            from_depot_id=taken.from_depot_id,
+            transfer_id=transfer_id,
+            receipt=receipt,
+            received=taken.received,
+            lost=taken.lost,
+            reason=taken.reason,
+            occurred_at=taken.occurred_at,
+        )
+        key = stock_key(taken.to_depot_id, taken.item)
+        return (await self.stocks.handle(key, command, cause.step(TAKE_IN))).position
+
+    async def react(self, delivered: Delivered) -> None:
+        """Complete what a crash may have left half done."""
+        event = delivered.event
+        cause = Cause.resumed(event)
+        match event.category:
+            case "stock":
+                shipped = pb.StockShipped.FromString(event.data)
+                await self.depart(event.key, shipped.transfer_id, cause)
+            case "transfer":
+                await self.arrive(event.key, event.revision, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Frees units whose holder never confirmed."""
+
+    units: Units
+    model: ReadModel
+    now: Callable[[], datetime]
+
+    async def next_due(self, connection: AsyncConnection) -> tuple[datetime, str] | None:
+        row = (
+            await connection.execute(
+                select(units.c.next_expiry, units.c.unit_id)
+                .where(units.c.next_expiry.is_not(None))
+                .order_by(units.c.next_expiry, units.c.unit_id)
+                .limit(1)
+            )
+        ).first()
+        due = None if row is None else of_micros(row.next_expiry)
+        return None if row is None or due is None else (due, row.unit_id)
+
+    async def ring(self, unit_id: str, due: datetime) -> Written:
+        async with self.model.read() as (connection, _):
+            query = select(units.c.adcode, units.c.exercise).where(units.c.unit_id == unit_id)
+            row = (await connection.execute(query)).one()
+        command_id = uuid5(NAMESPACE_URL, f"/anlan/resources/unit/{unit_id}/{due.isoformat()}")
+        cause = Cause(
+            command_id=command_id,
+            causation_id=str(command_id),
+            correlation_id=unit_id,
+            actor=Actor(subject="resources", roles=("service",), jurisdiction=row.adcode),
+            exercise=row.exercise,
+        )
+        command = unit.ExpireReservation(unit_id=unit_id, now=self.now())
+        return await self.units.handle(unit_id, command, cause)

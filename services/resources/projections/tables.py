@@ -1,0 +1,159 @@
+"""The tables of the read model; times are microseconds since 1970, lists are JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    and_,
+    select,
+)
+
+from services.runtime.recorded import Recorded
+
+TABLES = MetaData()
+
+
+def _trace() -> tuple[Column[Any], ...]:
+    """Return the columns that say which event a row has seen last."""
+    return (
+        Column("exercise", String, nullable=False),
+        Column("revision", Integer, nullable=False),
+        Column("position", BigInteger, nullable=False),
+    )
+
+
+def _place() -> tuple[Column[Any], ...]:
+    return (
+        Column("adcode", String, nullable=False),
+        Column("address", Text, nullable=False),
+        Column("latitude", Float),
+        Column("longitude", Float),
+    )
+
+
+units = Table(
+    "units",
+    TABLES,
+    Column("unit_id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("capabilities", Text, nullable=False),
+    *_place(),
+    Column("staffing", Integer, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("in_service", Boolean, nullable=False),
+    Column("out_of_service_reason", Text, nullable=False),
+    Column("expected_back_at", BigInteger),
+    Column("holds", Text, nullable=False),
+    # Derived from the columns above whenever they change.
+    Column("status", String, nullable=False),
+    Column("next_expiry", BigInteger),
+    *_trace(),
+    Index("units_by_position", "position"),
+    Index("units_by_next_expiry", "next_expiry"),
+)
+
+depots = Table(
+    "depots",
+    TABLES,
+    Column("depot_id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    *_place(),
+    Column("keeper", Text, nullable=False),
+    *_trace(),
+)
+
+stocks = Table(
+    "stocks",
+    TABLES,
+    Column("depot_id", String, primary_key=True),
+    Column("item", String, primary_key=True),
+    Column("on_hand", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+    Column("in_transit", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("consumed", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    *_trace(),
+)
+
+transfers = Table(
+    "transfers",
+    TABLES,
+    Column("transfer_id", String, primary_key=True),
+    Column("item", String, nullable=False),
+    Column("from_depot_id", String, nullable=False),
+    Column("to_depot_id", String, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("incident_id", String, nullable=False),
+    Column("opened_position", BigInteger, nullable=False),
+    *_trace(),
+    Index("transfers_by_opening", "opened_position"),
+    Index("transfers_by_incident", "incident_id"),
+)
+
+shelters = Table(
+    "shelters",
+    TABLES,
+    Column("shelter_id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    *_place(),
+    Column("capacity", Integer, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("occupancy", Integer, nullable=False),
+    Column("incident_id", String, nullable=False),
+    Column("warden", Text, nullable=False),
+    *_trace(),
+)
+
+
+def trace(recorded: Recorded) -> dict[str, Any]:
+    return {
+        "exercise": recorded.metadata.get("exercise", ""),
+        "revision": recorded.revision,
+        "position": recorded.position,
+    }
+
+
+def located(place: Any) -> dict[str, Any]:
+    """Return the columns of a `Place`."""
+    return {
+        "adcode": place.adcode,
+        "address": place.address,
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+    }
+
+
+def put(connection: Connection, table: Table, recorded: Recorded, **values: Any) -> None:
+    """Insert the row of a thing that is new."""
+    connection.execute(table.insert(), {**values, **trace(recorded)})
+
+
+def change(
+    connection: Connection, table: Table, recorded: Recorded, key: str, **values: Any
+) -> None:
+    """Update the one row with this ``key``, in a table with one key column."""
+    [column] = table.primary_key.columns
+    connection.execute(table.update().where(column == key).values(**values, **trace(recorded)))
+
+
+def row(connection: Connection, table: Table, **key: str) -> Any:
+    """Return the row with this key, or None."""
+    where = and_(*(table.c[column] == value for column, value in key.items()))
+    return connection.execute(select(table).where(where)).first()

@@ -1,0 +1,32 @@
+"""Every type string ever written still reads, as it was.  Golden files are never edited."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.resources.codec import DEPOTS, SHELTERS, STOCKS, TRANSFERS, UNITS
+from services.runtime.codec import Codec
+
+CODECS: list[Codec[Any]] = [UNITS, DEPOTS, STOCKS, TRANSFERS, SHELTERS]
+GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
+
+
+@pytest.mark.parametrize("file", GOLDEN, ids=lambda file: file.stem)
+def test_a_golden_event_reads_and_writes_as_it_was(file: Path) -> None:
+    [codec] = [codec for codec in CODECS if file.stem in codec.known]
+
+    event = codec.decode(file.stem, file.read_bytes())
+    type_, data = codec.encode(event)
+
+    assert type_ == file.stem
+    assert json.loads(data) == json.loads(file.read_bytes())
+
+
+def test_every_type_string_has_a_golden_file() -> None:
+    known = [name for codec in CODECS for name in codec.known]
+
+    assert sorted(known) == [file.stem for file in GOLDEN]
