@@ -9,6 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.runtime.rejection import Invalid
 
+EPOCH = datetime.fromtimestamp(0, UTC)
 MAX_AGE = timedelta(days=50 * 365)
 MAX_SKEW = timedelta(minutes=5)
 
@@ -60,8 +61,8 @@ def known(request: Message, field: str) -> datetime:
 
 def micros(moment: datetime) -> int:
     """Return microseconds since 1970, the form in which read models keep time."""
-    return int(moment.timestamp() * 1_000_000)
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def of_micros(value: int | None) -> datetime | None:
-    return None if value is None else datetime.fromtimestamp(value / 1_000_000, UTC)
+    return None if value is None else EPOCH + timedelta(microseconds=value)
