@@ -43,8 +43,8 @@ check: protos lint types rooms  ## all that needs no running
 protos: $(VENV)/.development  ## stubs are what the protos say; protos are lint-free and only grow
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && cp -R proto "$$copy" && \
 	$(BIN)/python "$$copy/proto/build.py" gen && \
-	{ diff -r -x __pycache__ proto/gen "$$copy/proto/gen" || \
-	{ echo 'proto/gen is stale: run `make proto`' >&2; exit 1; }; }
+	{ diff -r -x __pycache__ proto/gen "$$copy/proto/gen" && diff docs/api.md "$$copy/docs/api.md" || \
+	{ echo 'proto/gen or docs/api.md is stale: run `make proto`' >&2; exit 1; }; }
 	$(BIN)/python proto/build.py check $(AGAINST)
 
 lint: $(VENV)/.development  ## ruff

@@ -1,6 +1,6 @@
 """Regenerates proto/gen, or lints and compares the protos with buf.
 
-    python proto/build.py gen             write proto/gen
+    python proto/build.py gen             write proto/gen and docs/api.md
     python proto/build.py check [REV]     buf lint; buf breaking against REV's protos
 
 `buf/validate/validate.proto` is published nowhere as text in a package; its descriptor ships
@@ -64,9 +64,7 @@ def generate() -> None:
             f"--mypy_out=quiet:{GEN}",
             RULES,
         )
-        _protoc(
-            *PLUGINS, f"--descriptor_set_in={rules}", f"-I{PROTO}", *targets, *sources(PROTO)
-        )
+        _protoc(*PLUGINS, f"--descriptor_set_in={rules}", f"-I{PROTO}", *targets, *sources(PROTO))
     for stub in GEN.rglob("*_pb2_grpc.py*"):
         source = PROTO / stub.relative_to(GEN).with_name(stub.name.split("_pb2_grpc")[0] + ".proto")
         if "\nservice " not in source.read_text():
@@ -84,6 +82,35 @@ def image(root: Path, folder: Path, name: str) -> Path:
         *sources(root),
     )
     return path
+
+
+def document(folder: Path) -> None:
+    """Write docs/api.md: every RPC and every public event with the comment in its proto."""
+    files = descriptor_pb2.FileDescriptorSet.FromString(
+        image(PROTO, folder, "docs.binpb").read_bytes()
+    )
+    lines = [
+        "# The APIs and the public events",
+        "",
+        "Written by `make proto` from the comments in `proto/anlan`, where the field rules stand.",
+    ]
+    for file in files.file:
+        comments = {
+            tuple(location.path): " ".join(location.leading_comments.split())
+            for location in file.source_code_info.location
+        }
+        for n, service in enumerate(file.service):
+            lines += ["", f"## {file.package}.{service.name}", "", comments[6, n], ""]
+            for m, rpc in enumerate(service.method):
+                kind = " (server stream)" if rpc.server_streaming else ""
+                lines.append(f"- **{rpc.name}**{kind}: {comments[6, n, 2, m]}")
+        if file.package == "anlan.events.v1":
+            lines += ["", f"## Public events: {Path(file.name).stem}", ""]
+            for n, message in enumerate(file.message_type):
+                lines.append(f"- **{message.name}**: {comments[4, n]}")
+    docs = PROTO.parent / "docs"
+    docs.mkdir(exist_ok=True)
+    (docs / "api.md").write_text("\n".join(lines) + "\n")
 
 
 def check(revision: str | None) -> None:
@@ -117,6 +144,8 @@ if __name__ == "__main__":
     match sys.argv[1:]:
         case ["gen"]:
             generate()
+            with tempfile.TemporaryDirectory() as temporary:
+                document(Path(temporary))
         case ["check"]:
             check(None)
         case ["check", revision]:
