@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from uuid import UUID
 
 from esdbclient.protos.Grpc import streams_pb2
@@ -16,7 +16,7 @@ from services.eventstore.subscriptions import AllSource, Hub, StreamSource, foll
 from services.eventstore.wire import ReadResp
 
 Options = streams_pb2.ReadReq.Options
-Pages = AsyncIterator[list[ReadResp]]
+Pages = AsyncGenerator[list[ReadResp]]
 
 _END = 2**63 - 1
 
@@ -164,5 +164,6 @@ def _position(options: Options.AllOptions, *, at_end: int | None) -> int | None:
         case "end":
             return at_end
         case "position":
-            return min(int(options.position.commit_position), _END)
+            position = int(options.position.commit_position)
+            return at_end if position >= _END else position
     raise wire.InvalidRequest("a read of all says where it begins")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -72,9 +73,11 @@ class StreamsServicer(streams_pb2_grpc.StreamsServicer):
     async def Read(self, request: streams_pb2.ReadReq, context: Context) -> None:
         try:
             with self._calls:
-                async for page in self._queries.answers(request.options):
-                    for response in page:
-                        await context.write(response)
+                # Closed here and not by the collector: a subscription leaves the feed at once.
+                async with aclosing(self._queries.answers(request.options)) as pages:
+                    async for page in pages:
+                        for response in page:
+                            await context.write(response)
         except StreamDeleted:
             identifier = request.options.stream.stream_identifier
             await refusals.refuse_deleted(context, wire.stream_name(identifier))

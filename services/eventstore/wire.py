@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from esdbclient.protos.Grpc import shared_pb2, streams_pb2
 
@@ -18,7 +17,7 @@ Recorded = ReadResp.ReadEvent.RecordedEvent
 JSON = "application/json"
 BINARY = "application/octet-stream"
 _UINT64 = 2**64
-MAX_POSITION = 2**63 - 1
+UUID_BYTES = 16
 
 
 class InvalidRequest(ValueError):
@@ -30,9 +29,12 @@ def uuid_bytes(uuid: shared_pb2.UUID) -> bytes:
     match uuid.WhichOneof("value"):
         case "string":
             try:
-                return UUID(uuid.string).bytes
+                data = bytes.fromhex(uuid.string.replace("-", ""))
             except ValueError:
-                raise InvalidRequest(f"not a UUID: {uuid.string!r}") from None
+                data = b""
+            if len(data) != UUID_BYTES:
+                raise InvalidRequest(f"not a UUID: {uuid.string!r}")
+            return data
         case "structured":
             high = uuid.structured.most_significant_bits % _UINT64
             low = uuid.structured.least_significant_bits % _UINT64

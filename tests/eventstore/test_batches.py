@@ -172,6 +172,10 @@ def _without_id(message: BatchAppendReq) -> None:
     message.proposed_messages[0].ClearField("id")
 
 
+def _half_an_id(message: BatchAppendReq) -> None:
+    message.proposed_messages[0].id.string = "0192f0c1-7a5e"
+
+
 def _without_stream(message: BatchAppendReq) -> None:
     message.options.ClearField("stream_identifier")
 
@@ -194,6 +198,7 @@ def _not_utf8(message: BatchAppendReq) -> None:
         _without_type,
         _without_content_type,
         _without_id,
+        _half_an_id,
         _without_stream,
         _without_expectation,
         _to_all,
