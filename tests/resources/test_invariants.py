@@ -1,0 +1,489 @@
+"""No interleaving gives a unit to two, makes supplies out of nothing, or fills a shelter twice."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings, strategies
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from sqlalchemy import func, select
+
+from services.resources.codec import SHELTER, STOCK, TRANSFER, UNIT
+from services.resources.domain import shelter, stock, transfer, unit
+from services.resources.projections import tables
+from services.resources.projections.units import Status, holds_of
+from services.runtime.actor import Actor
+from services.runtime.place import Place
+from tests.resources.world import START, World
+
+HOME = Place(adcode="431281102")
+PEOPLE = {
+    name: Actor(subject=name, roles=("dispatcher",), jurisdiction="431281")
+    for name in ("zhao", "qian")
+}
+people = strategies.sampled_from(sorted(PEOPLE))
+holders = strategies.sampled_from(["a1", "a2", "a3", "zhao.console", "qian.console"])
+
+
+class Holds(RuleBasedStateMachine):
+    """One unit, five holders, two persons, and a clock that only the test moves.
+
+    ``truth`` is who ought to hold it, kept by the plainest of rules.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.now = START
+        self.truth: dict[str, tuple[str, datetime | None, bool]] = {}
+        self.in_service = True
+        self.world.obey(
+            UNIT,
+            "u",
+            unit.RegisterUnit(
+                by=PEOPLE["zhao"],
+                unit_id="u",
+                name="船",
+                kind="boat",
+                capabilities=(),
+                home=HOME,
+                staffing=1,
+                contact="",
+                occurred_at=START,
+            ),
+        )
+
+    def live(self) -> dict[str, tuple[str, datetime | None, bool]]:
+        return {
+            holder: hold
+            for holder, hold in self.truth.items()
+            if hold[1] is None or hold[1] > self.now
+        }
+
+    @rule(seconds=strategies.integers(0, 100))
+    def time_passes(self, seconds: int) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @rule()
+    def the_alarm_rings(self) -> None:
+        self.world.obey(UNIT, "u", unit.ExpireReservation(unit_id="u", now=self.now))
+        self.truth = self.live()
+
+    @rule(
+        who=people, holder=holders, ttl=strategies.integers(1, 120), override=strategies.booleans()
+    )
+    def reserve(self, who: str, holder: str, ttl: int, *, override: bool) -> None:
+        command = unit.ReserveUnit(
+            by=PEOPLE[who],
+            unit_id="u",
+            holder=holder,
+            incident_id="i",
+            ttl=timedelta(seconds=ttl),
+            override_reason="急" if override else "",
+            occurred_at=START,
+            now=self.now,
+        )
+        live = self.live()
+        exclusive = next((h for h in live if live[h][2]), None)
+        mine = exclusive is not None and live[exclusive][0] == who and live[exclusive][1]
+        new, refusal = self.world.attempt(UNIT, "u", command)
+        if refusal is not None:
+            assert holder not in live
+            if refusal.reason == "UNIT_OUT_OF_SERVICE":
+                assert not self.in_service
+                return
+            assert refusal.reason == "UNIT_HELD"
+            assert live
+            assert not override
+            assert not mine
+            told = refusal.context["holder"]
+            assert told == exclusive if exclusive else told in live
+            assert refusal.context["held_by"] == live[told][0]
+            return
+        if holder in live:
+            assert not new
+            return
+        if mine and exclusive is not None:
+            del live[exclusive]
+            exclusive = None
+            live[holder] = (who, self.now + timedelta(seconds=ttl), True)
+        else:
+            live[holder] = (who, self.now + timedelta(seconds=ttl), not live)
+        self.truth = live
+
+    @rule(who=people, holder=holders)
+    def confirm(self, who: str, holder: str) -> None:
+        command = unit.ConfirmReservation(
+            by=PEOPLE[who], unit_id="u", holder=holder, occurred_at=START, now=self.now
+        )
+        live = self.live()
+        _, refusal = self.world.attempt(UNIT, "u", command)
+        if refusal is not None:
+            assert holder not in live
+            assert refusal.reason in {"UNIT_NOT_HELD", "RESERVATION_LAPSED"}
+            if refusal.context["holder"]:
+                assert refusal.context["holder"] in live
+            return
+        held_by, _, exclusive = live[holder]
+        self.truth[holder] = (held_by, None, exclusive)
+
+    @rule(who=people, holder=holders)
+    def release(self, who: str, holder: str) -> None:
+        self.world.obey(
+            UNIT,
+            "u",
+            unit.ReleaseUnit(
+                by=PEOPLE[who], unit_id="u", holder=holder, reason="cleared", occurred_at=START
+            ),
+        )
+        self.truth.pop(holder, None)
+
+    @rule(back=strategies.booleans())
+    def serve(self, *, back: bool) -> None:
+        command: unit.Command = (
+            unit.PutUnitInService(by=PEOPLE["zhao"], unit_id="u", occurred_at=START)
+            if back
+            else unit.PutUnitOutOfService(
+                by=PEOPLE["zhao"],
+                unit_id="u",
+                reason="坏了",
+                expected_back_at=None,
+                occurred_at=START,
+            )
+        )
+        self.world.obey(UNIT, "u", command)
+        self.in_service = back
+
+    @invariant()
+    def one_exclusive_hold_at_most_and_rows_agree(self) -> None:
+        state = self.world.state(UNIT, "u")
+        assert sum(not hold.override_reason for hold in state.holds) <= 1
+        live = {h.holder: h for h in state.holds if not h.lapsed(self.now)}
+        assert {
+            holder: (hold.held_by, hold.expires_at, not hold.override_reason)
+            for holder, hold in live.items()
+        } == self.live()
+        row = self.world.connection.execute(select(tables.units)).one()
+        assert holds_of(row) == state.holds
+        assert (row.status == Status.OUT_OF_SERVICE) == (not self.in_service)
+        assert (row.status == Status.AVAILABLE) == (self.in_service and not state.holds)
+        assert (row.next_expiry is None) == all(h.expires_at is None for h in state.holds)
+
+    def teardown(self) -> None:
+        self.world.close()
+
+
+DEPOTS = ["north", "south", "west"]
+depots = strategies.sampled_from(DEPOTS)
+incidents = strategies.sampled_from(["", "flood", "fire"])
+quantities = strategies.integers(1, 60)
+
+
+class Supplies(RuleBasedStateMachine):
+    """Three depots and one item; both streams of a shipment move, or the second one much later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.number = 0
+        self.unstarted: list[stock.StockShipped] = []
+        self.uncounted: list[tuple[int, transfer.TransferReceived]] = []
+
+    def obey(self, command: Any) -> bool:
+        new, refusal = self.world.attempt(STOCK, f"{command.depot_id}.bag", command)
+        if refusal is not None:
+            assert refusal.reason in {
+                "INSUFFICIENT_STOCK",
+                "RESERVATION_EXCEEDED",
+                "RETURN_EXCEEDED",
+                "SAME_DEPOT",
+                "TRANSFER_EXISTS",
+            }
+        return bool(new)
+
+    @rule(depot=depots, quantity=quantities)
+    def receive(self, depot: str, quantity: int) -> None:
+        self.obey(
+            stock.ReceiveStock(
+                depot_id=depot, item="bag", quantity=quantity, origin="省", occurred_at=START
+            )
+        )
+
+    @rule(depot=depots, quantity=quantities, incident=incidents.filter(bool))
+    def reserve(self, depot: str, quantity: int, incident: str) -> None:
+        self.obey(
+            stock.ReserveStock(
+                depot_id=depot,
+                item="bag",
+                quantity=quantity,
+                incident_id=incident,
+                occurred_at=START,
+            )
+        )
+
+    @rule(depot=depots, quantity=quantities, incident=incidents.filter(bool))
+    def release(self, depot: str, quantity: int, incident: str) -> None:
+        self.obey(
+            stock.ReleaseStock(
+                depot_id=depot,
+                item="bag",
+                quantity=quantity,
+                incident_id=incident,
+                reason="够了",
+                occurred_at=START,
+            )
+        )
+
+    @rule(depot=depots, quantity=quantities, incident=incidents)
+    def consume(self, depot: str, quantity: int, incident: str) -> None:
+        self.obey(
+            stock.ConsumeStock(
+                depot_id=depot,
+                item="bag",
+                quantity=quantity,
+                incident_id=incident,
+                purpose="堵口",
+                occurred_at=START,
+            )
+        )
+
+    @rule(depot=depots, quantity=quantities)
+    def write_off(self, depot: str, quantity: int) -> None:
+        self.obey(
+            stock.WriteOffStock(
+                depot_id=depot, item="bag", quantity=quantity, reason="霉变", occurred_at=START
+            )
+        )
+
+    @rule(depot=depots, quantity=quantities, incident=incidents)
+    def take_back(self, depot: str, quantity: int, incident: str) -> None:
+        self.obey(
+            stock.ReturnStock(
+                depot_id=depot,
+                item="bag",
+                quantity=quantity,
+                incident_id=incident,
+                occurred_at=START,
+            )
+        )
+
+    @rule(
+        depot=depots,
+        to=depots,
+        quantity=quantities,
+        incident=incidents,
+        undone=strategies.none() | strategies.just(1),
+    )
+    def ship(self, depot: str, to: str, quantity: int, incident: str, undone: int | None) -> None:
+        self.number += 1
+        id_ = f"t{self.number}"
+        command = stock.ShipStock(
+            depot_id=depot,
+            item="bag",
+            quantity=quantity,
+            to_depot_id=to,
+            transfer_id=id_,
+            incident_id=incident,
+            carrier="",
+            occurred_at=START,
+        )
+        if not self.obey(command):
+            return
+        assert not self.obey(command), "a shipment leaves once"
+        if undone:
+            undo = stock.UndoShipment(
+                depot_id=depot, item="bag", transfer_id=id_, occurred_at=START
+            )
+            assert self.obey(undo)
+            assert not self.obey(undo)
+            return
+        self.unstarted.append(self.world.state(STOCK, f"{depot}.bag").shipped[id_])
+
+    @rule()
+    def start_what_left(self) -> None:
+        for shipped in self.unstarted:
+            start = transfer.StartTransfer(
+                transfer_id=shipped.transfer_id,
+                item="bag",
+                quantity=shipped.quantity,
+                from_depot_id=shipped.depot_id,
+                to_depot_id=shipped.to_depot_id,
+                incident_id=shipped.incident_id,
+                occurred_at=START,
+            )
+            assert self.world.obey(TRANSFER, shipped.transfer_id, start)
+            assert not self.world.obey(TRANSFER, shipped.transfer_id, start)
+        self.unstarted.clear()
+
+    @rule(
+        number=strategies.integers(1, 8),
+        received=strategies.integers(0, 60),
+        lost=strategies.integers(0, 10),
+    )
+    def take_in(self, number: int, received: int, lost: int) -> None:
+        id_ = f"t{number}"
+        before = self.world.state(TRANSFER, id_)
+        command = transfer.ReceiveTransfer(
+            transfer_id=id_, received=received, lost=lost, reason="落水", occurred_at=START
+        )
+        new, refusal = self.world.attempt(TRANSFER, id_, command)
+        if refusal is not None:
+            if refusal.reason == "TRANSFER_EXCEEDED":
+                assert received + lost > before.outstanding
+            return
+        [recorded] = new
+        event = TRANSFER.codec.decode(recorded.type, recorded.data)
+        assert isinstance(event, transfer.TransferReceived)
+        self.uncounted.append((recorded.revision, event))
+
+    @rule()
+    def count_what_came(self) -> None:
+        for receipt, event in self.uncounted:
+            self.obey(
+                stock.TakeInShipment(
+                    depot_id=event.to_depot_id,
+                    item="bag",
+                    from_depot_id=event.from_depot_id,
+                    transfer_id=event.transfer_id,
+                    receipt=receipt,
+                    received=event.received,
+                    lost=event.lost,
+                    reason=event.reason,
+                    occurred_at=START,
+                )
+            )
+        self.uncounted.clear()
+
+    @invariant()
+    def nothing_appears_and_nothing_vanishes(self) -> None:
+        column = tables.stocks.c
+        rows = self.world.connection.execute(select(tables.stocks)).all()
+        total = self.world.connection.execute(
+            select(
+                func.coalesce(func.sum(column.received), 0),
+                func.coalesce(
+                    func.sum(column.on_hand + column.in_transit + column.consumed + column.lost), 0
+                ),
+            )
+        ).one()
+        assert total[0] == total[1]
+        for row in rows:
+            assert min(row.on_hand, row.in_transit, row.received, row.consumed, row.lost) >= 0
+            assert 0 <= row.reserved <= row.on_hand
+            state = self.world.state(STOCK, f"{row.depot_id}.bag")
+            assert (row.on_hand, row.reserved) == (state.on_hand, state.set_aside)
+            assert row.consumed == sum(state.consumed.values())
+        if not self.unstarted and not self.uncounted:
+            road = self.world.connection.execute(
+                select(
+                    func.coalesce(
+                        func.sum(
+                            tables.transfers.c.quantity
+                            - tables.transfers.c.received
+                            - tables.transfers.c.lost
+                        ),
+                        0,
+                    )
+                )
+            ).scalar_one()
+            assert road == sum(row.in_transit for row in rows)
+
+    def teardown(self) -> None:
+        self.world.close()
+
+
+groups = strategies.sampled_from(["h1", "h2", "h3"])
+
+
+class Shelter(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.inside: dict[str, int] = {}
+        self.is_open = False
+        self.said: dict[str, Any] = {
+            "by": PEOPLE["zhao"],
+            "shelter_id": "s",
+            "occurred_at": START,
+        }
+        self.world.obey(
+            SHELTER,
+            "s",
+            shelter.RegisterShelter(**self.said, name="学校", place=HOME, capacity=10),
+        )
+
+    def obey(self, command: shelter.Command) -> str:
+        _, refusal = self.world.attempt(SHELTER, "s", command)
+        return refusal.reason if refusal else ""
+
+    @rule()
+    def open(self) -> None:
+        assert not self.obey(shelter.OpenShelter(**self.said, incident_id="i", warden="he"))
+        self.is_open = True
+
+    @rule()
+    def close(self) -> None:
+        refused = self.obey(shelter.CloseShelter(**self.said))
+        assert bool(refused) == bool(self.inside)
+        self.is_open = self.is_open and bool(refused)
+
+    @rule(group=groups, people=strategies.integers(1, 12))
+    def admit(self, group: str, people: int) -> None:
+        fits = self.is_open and sum(self.inside.values()) + people <= 10
+        refused = self.obey(
+            shelter.AdmitPeople(**self.said, group_id=group, people=people, from_adcode="")
+        )
+        assert bool(refused) != fits
+        if fits:
+            self.inside[group] = self.inside.get(group, 0) + people
+
+    @rule(group=groups, people=strategies.integers(1, 12))
+    def discharge(self, group: str, people: int) -> None:
+        leaves = self.inside.get(group, 0) >= people
+        refused = self.obey(
+            shelter.DischargePeople(**self.said, group_id=group, people=people, destination="家")
+        )
+        assert bool(refused) != leaves
+        if leaves:
+            left = self.inside.pop(group) - people
+            if left:
+                self.inside[group] = left
+
+    @invariant()
+    def everybody_is_counted_once(self) -> None:
+        row = self.world.connection.execute(select(tables.shelters)).one()
+        assert row.occupancy == sum(self.inside.values())
+        assert row.occupancy <= row.capacity
+        assert row.is_open == self.is_open
+
+    def teardown(self) -> None:
+        self.world.close()
+
+
+MACHINES = [Holds, Supplies, Shelter]
+
+
+def run(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_an_invariant_holds(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, runs=12, steps=30)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("machine", MACHINES)
+def test_an_invariant_holds_for_long(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, runs=300, steps=100)
