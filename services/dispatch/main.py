@@ -1,0 +1,138 @@
+"""Dispatch: units sent to incidents and followed until they are cleared.  Composition root."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from anlan.dispatch.v1 import assignment_service_pb2 as pb
+from anlan.dispatch.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
+from services.dispatch.codec import ASSIGNMENT, INCIDENT_REF
+from services.dispatch.policies import clocks, incidents, releasing
+from services.dispatch.policies.incidents import Incidents
+from services.dispatch.policies.releasing import Releasing
+from services.dispatch.policies.sending import Sending
+from services.dispatch.policies.units import Units
+from services.dispatch.projections import DISPATCH
+from services.dispatch.relay import CATEGORIES, STREAM, SUBJECTS, public
+from services.dispatch.servicer.assignment import AssignmentServicer
+from services.runtime import app, broker, reference
+from services.runtime.alarm import ring_when_due
+from services.runtime.gate import Gate
+from services.runtime.handle import CommandHandler
+from services.runtime.identity import Authority, Verifier
+from services.runtime.inbox import Delivered, inbox
+from services.runtime.peer import Peer
+from services.runtime.place import Regions
+from services.runtime.readmodel import ReadModel
+from services.runtime.relay import relay
+from services.runtime.serve import Server
+from services.runtime.settings import Settings
+from services.runtime.store import EventStore
+
+DOMAIN = "dispatch.anlan"
+
+
+async def serve(settings: Settings) -> None:
+    store = EventStore(settings.esdb_uri)
+    await store.connect()
+    model = ReadModel(DISPATCH, store, settings.read_model_url)
+    await model.open()
+    client = await broker.connect(settings.nats_url, "dispatch")
+    js = client.jetstream()
+    resources = Peer(settings.resources_address, settings)
+    command = Peer(settings.command_address, settings)
+
+    assignments = CommandHandler(store, ASSIGNMENT)
+    units = Units(resources)
+    letting_go = Releasing(assignments=assignments, units=units)
+    sending = Sending(
+        store=store, assignments=assignments, units=units, releasing=letting_go, now=now
+    )
+    known = Incidents(CommandHandler(store, INCIDENT_REF), model, command)
+    overdue = clocks.OverdueClock(store, assignments)
+    server = Server(
+        settings,
+        Gate(
+            DOMAIN,
+            Verifier(settings.issuer, settings.jwks),
+            reference.load(settings.reference, "authority", Authority),
+        ),
+    )
+    add_AssignmentServiceServicer_to_server(
+        AssignmentServicer(
+            assignments=assignments,
+            incidents=known,
+            sending=sending,
+            releasing=letting_go,
+            model=model,
+            regions=reference.load(settings.reference, "regions", Regions),
+            now=now,
+        ),
+        server.grpc,
+    )
+
+    async def publish() -> None:
+        await broker.ensure_stream(js, STREAM, SUBJECTS)
+        await relay(
+            subscribe=lambda after: store.subscribe(CATEGORIES, after),
+            public=public,
+            js=js,
+            stream=STREAM,
+            source="/anlan/dispatch",
+        )
+
+    async def on_incident(delivered: Delivered) -> None:
+        await known.on_event(delivered.event)
+
+    async def on_ending(delivered: Delivered) -> None:
+        await letting_go.on_ending(delivered.event)
+
+    async def on_hold(delivered: Delivered) -> None:
+        await letting_go.on_hold(delivered.event)
+
+    try:
+        await app.run(
+            server,
+            [pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name],
+            [model],
+            [
+                publish(),
+                inbox(
+                    js=js,
+                    stream="ANLAN_COMMAND",
+                    durable="dispatch_incidents",
+                    subjects=incidents.SUBJECTS,
+                    react=on_incident,
+                ),
+                inbox(
+                    js=js,
+                    stream=STREAM,
+                    durable="dispatch_endings",
+                    subjects=releasing.ENDING_SUBJECTS,
+                    react=on_ending,
+                ),
+                inbox(
+                    js=js,
+                    stream="ANLAN_RESOURCES",
+                    durable="dispatch_holds",
+                    subjects=releasing.HOLD_SUBJECTS,
+                    react=on_hold,
+                ),
+                ring_when_due(model, clocks.next_overdue, overdue.ring, now),
+                ring_when_due(model, clocks.next_left_behind, sending.recover, now),
+            ],
+        )
+    finally:
+        await resources.close()
+        await command.close()
+        await client.close()
+        await model.close()
+        await store.close()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    app.main("dispatch", serve)

@@ -1,0 +1,81 @@
+"""Which deadline comes next: an acknowledgement that is due, an intent that nobody finished."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.dispatch.domain.assignment import RaiseOverdue
+from services.dispatch.domain.events import Stage
+from services.dispatch.policies.releasing import Assignments
+from services.dispatch.projections import ASSIGNMENTS, OPEN
+from services.runtime.actor import NATION, Actor
+from services.runtime.cause import Cause
+from services.runtime.handle import Written
+from services.runtime.store import EventStore
+from services.runtime.times import of_micros
+
+# Longer than an RPC may take: whoever is still at it then has left it behind.
+LEFT_BEHIND_AFTER = timedelta(seconds=15)
+CLOCK = Actor(subject="service:dispatch", roles=("service",), jurisdiction=NATION)
+
+
+async def next_overdue(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    column = ASSIGNMENTS.c
+    return await _first(
+        connection,
+        select(column.acknowledge_due_at, column.assignment_id)
+        .where(column.state == Stage.DISPATCHED, column.rank == OPEN)
+        .order_by(column.acknowledge_due_at)
+        .limit(1),
+    )
+
+
+async def next_left_behind(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    column = ASSIGNMENTS.c
+    found = await _first(
+        connection,
+        select(column.requested_at, column.assignment_id)
+        .where(column.state == Stage.REQUESTED)
+        .order_by(column.opened_position)
+        .limit(1),
+    )
+    return None if found is None else (found[0] + LEFT_BEHIND_AFTER, found[1])
+
+
+class OverdueClock:
+    def __init__(self, store: EventStore, assignments: Assignments) -> None:
+        self._store = store
+        self._assignments = assignments
+
+    async def ring(self, assignment_id: str, due_at: datetime) -> Written:
+        """Tell that nobody acknowledged in time, in the same story and exercise as the order."""
+        [intent, *_] = await self._store.read(f"assignment-{assignment_id}")
+        cause = Cause.reaction(intent, "dispatch.on_acknowledgement_due")
+        command = RaiseOverdue(assignment_id=assignment_id, due_at=due_at)
+        return await self._assignments.handle(assignment_id, command, _by_clock(cause))
+
+
+def _by_clock(cause: Cause) -> Cause:
+    return Cause(
+        command_id=cause.command_id,
+        causation_id=cause.causation_id,
+        correlation_id=cause.correlation_id,
+        actor=CLOCK,
+        exercise=cause.exercise,
+        traceparent=cause.traceparent,
+    )
+
+
+async def _first(
+    connection: AsyncConnection, statement: Select[Any]
+) -> tuple[datetime, str] | None:
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        return None
+    moment = of_micros(row[0])
+    assert moment is not None
+    return moment, row[1]

@@ -1,0 +1,88 @@
+"""Whenever an assignment is over its unit is let go, and no hold outlives its assignment.
+
+Done at once by whoever ends an assignment, and again, under the same request id and so once only,
+when the public event comes back.  A hold that somebody slow took for an assignment that was over
+by then is let go when the news of that hold comes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+import structlog
+
+from anlan.events.v1 import assignment_events_pb2 as assignment_pb
+from anlan.events.v1 import unit_events_pb2 as unit_pb
+from services.dispatch.domain import assignment, events
+from services.dispatch.policies.units import Units
+from services.runtime.cause import Cause
+from services.runtime.handle import CommandHandler
+from services.runtime.recorded import Recorded
+from services.runtime.rejection import Rejection
+from services.runtime.times import from_proto
+
+AT_ONCE_S = 1.0
+
+Assignments = CommandHandler[assignment.Command, assignment.State, events.Event]
+Ending = (
+    assignment_pb.AssignmentCleared
+    | assignment_pb.AssignmentDeclined
+    | assignment_pb.AssignmentCancelled
+    | assignment_pb.AssignmentRefused
+)
+ENDINGS: dict[str, type[Ending]] = {
+    "anlan.events.v1.AssignmentCleared": assignment_pb.AssignmentCleared,
+    "anlan.events.v1.AssignmentDeclined": assignment_pb.AssignmentDeclined,
+    "anlan.events.v1.AssignmentCancelled": assignment_pb.AssignmentCancelled,
+    "anlan.events.v1.AssignmentRefused": assignment_pb.AssignmentRefused,
+}
+ENDING_SUBJECTS = [f"anlan.*.assignment.{name.rpartition('.')[2]}.>" for name in ENDINGS]
+HOLD_SUBJECTS = ["anlan.*.unit.UnitReserved.>"]
+REASON = "the assignment is over"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releasing:
+    assignments: Assignments
+    units: Units
+
+    async def at_once(self, event: events.Event, cause: Cause) -> None:
+        """Let the unit go if resources answer quickly; if not, the public event does it."""
+        try:
+            async with asyncio.timeout(AT_ONCE_S):
+                await self.units.release(
+                    event.unit_id,
+                    event.assignment_id,
+                    REASON,
+                    event.occurred_at,
+                    cause.step("release"),
+                )
+        except (Rejection, TimeoutError) as later:
+            log.warning("release.later", assignment_id=event.assignment_id, why=repr(later))
+
+    async def on_ending(self, event: Recorded) -> None:
+        """React to an assignment that is over."""
+        ending = ENDINGS[event.type].FromString(event.data)
+        await self.units.release(
+            ending.unit_id,
+            ending.assignment_id,
+            REASON,
+            from_proto(ending.occur_time),
+            Cause.resumed(event).step("release"),
+        )
+
+    async def on_hold(self, event: Recorded) -> None:
+        """React to a hold; most belong to an assignment that has only begun."""
+        hold = unit_pb.UnitReserved.FromString(event.data)
+        state = await self.assignments.state(hold.holder)
+        if isinstance(state, assignment.Over) and state.order.unit_id == hold.unit_id:
+            await self.units.release(
+                hold.unit_id,
+                hold.holder,
+                REASON,
+                from_proto(hold.occur_time),
+                Cause.reaction(event, "dispatch.on_unit_reserved"),
+            )

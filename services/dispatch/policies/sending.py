@@ -1,0 +1,155 @@
+"""Whenever an assignment is requested the unit is reserved, confirmed and dispatched, or refused.
+
+The intent stands in the store before anything else happens, and every step after it has an id
+derived from it.  So the RPC, a retry of it and the recovery after a crash all do the same thing,
+at the same time if need be, and each step happens once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from services.dispatch.codec import ASSIGNMENT, ASSIGNMENT_CODEC
+from services.dispatch.domain import assignment, events
+from services.dispatch.policies.releasing import Assignments, Releasing
+from services.dispatch.policies.units import Units, unavailable
+from services.runtime.cause import Cause
+from services.runtime.handle import Written
+from services.runtime.recorded import Recorded
+from services.runtime.rejection import Rejection, Unavailable
+from services.runtime.store import NO_STREAM, EventStore
+
+GIVE_UP_AFTER = timedelta(minutes=5)
+# A reservation lasts a minute and an intent five: more would be somebody who takes it each time.
+RESERVATIONS = 8
+LOST = {"RESERVATION_LAPSED", "UNIT_NOT_HELD"}
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an intent, and the stored event that says so."""
+
+    event: events.UnitDispatched | events.AssignmentRefused | events.AssignmentCancelled
+    written: Written
+    recorded: Recorded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    store: EventStore
+    assignments: Assignments
+    units: Units
+    releasing: Releasing
+    now: Callable[[], datetime]
+
+    async def send(self, assignment_id: str) -> tuple[events.UnitDispatched, Written]:
+        """Return the dispatch of an intent, or raise why there was none; always the same.
+
+        Raises Unavailable while resources do not answer: the intent stands.
+        """
+        outcome = await self.settle(assignment_id)
+        match outcome.event:
+            case events.UnitDispatched():
+                return outcome.event, outcome.written
+            case events.AssignmentRefused():
+                raise events.said_again(outcome.event)
+            case events.AssignmentCancelled(reason=reason):
+                raise Rejection(
+                    "ASSIGNMENT_CANCELLED",
+                    f"{assignment_id} was cancelled before its unit was had: {reason}",
+                    assignment_id=assignment_id,
+                    close_reason=reason,
+                )
+
+    async def recover(self, assignment_id: str, _: datetime) -> Written:
+        """Finish an intent that somebody left behind."""
+        outcome = await self.settle(assignment_id)
+        log.info("intent.recovered", assignment_id=assignment_id, outcome=outcome.recorded.type)
+        return outcome.written
+
+    async def settle(self, assignment_id: str) -> Outcome:
+        """Bring an intent to its outcome.  Safe to run beside itself, in any process."""
+        history = await self.history(assignment_id)
+        if settled := _outcome(history):
+            return settled
+        intent = history[0]
+        order = ASSIGNMENT_CODEC.decode(intent.type, intent.data)
+        assert isinstance(order, events.AssignmentRequested)
+        cause = Cause.resumed(intent)
+        secured = False
+        try:
+            kind = await self._secure(order, cause)
+            secured = True
+        except Unavailable as silence:
+            if self.now() - intent.created_at < GIVE_UP_AFTER:
+                raise
+            await self._refuse(order, cause, silence)
+        except Rejection as refusal:
+            await self._refuse(order, cause, refusal)
+        else:
+            command = assignment.DispatchUnit(
+                assignment_id=assignment_id, unit_kind=kind, now=_to_ms(self.now())
+            )
+            await self.assignments.handle(assignment_id, command, cause.step("dispatch"))
+        # Read back: whoever wrote first decided, and the times that count are those stored.
+        outcome = _outcome(await self.history(assignment_id))
+        assert outcome is not None
+        if secured and not isinstance(outcome.event, events.UnitDispatched):
+            await self.releasing.at_once(outcome.event, Cause.resumed(outcome.recorded))
+        return outcome
+
+    async def history(self, assignment_id: str, after: int = NO_STREAM) -> list[Recorded]:
+        return await self.store.read(f"{ASSIGNMENT.category}-{assignment_id}", after)
+
+    async def _secure(self, order: events.AssignmentRequested, cause: Cause) -> str:
+        """Hold the unit until it is released, and return its kind."""
+        lost = ""
+        for turn in range(1, RESERVATIONS + 1):
+            number = "" if turn == 1 else f".{turn}"
+            position = await self.units.reserve(order, cause.step(f"reserve{number}"))
+            kind = await self.units.kind(order.unit_id, position, cause)
+            try:
+                await self.units.confirm(order, cause.step(f"confirm{number}"))
+            except Rejection as refusal:
+                if refusal.reason not in LOST:
+                    raise
+                lost = refusal.message
+            else:
+                return kind
+        raise unavailable(lost)
+
+    async def _refuse(
+        self, order: events.AssignmentRequested, cause: Cause, refusal: Rejection
+    ) -> None:
+        command = assignment.RefuseAssignment(
+            assignment_id=order.assignment_id,
+            kind=events.kind_of(refusal),
+            reason=refusal.reason,
+            message=refusal.message,
+            context=refusal.context,
+            occurred_at=_to_ms(self.now()),
+        )
+        await self.assignments.handle(order.assignment_id, command, cause.step("refuse"))
+
+
+def _outcome(history: list[Recorded]) -> Outcome | None:
+    for recorded in history:
+        event = ASSIGNMENT_CODEC.decode(recorded.type, recorded.data)
+        match event:
+            case (
+                events.UnitDispatched() | events.AssignmentRefused() | events.AssignmentCancelled()
+            ):
+                return Outcome(event, Written(recorded.revision, recorded.position), recorded)
+            case _:
+                continue
+    return None
+
+
+def _to_ms(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

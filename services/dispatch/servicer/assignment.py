@@ -1,0 +1,274 @@
+"""The assignment API: requests in, commands out.  No rules live here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import select, tuple_
+
+from anlan.dispatch.v1 import assignment_service_pb2 as pb
+from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
+from services.dispatch.codec import ASSIGNMENT_CODEC
+from services.dispatch.domain import assignment, events
+from services.dispatch.policies.incidents import Incidents
+from services.dispatch.policies.releasing import Assignments, Releasing
+from services.dispatch.policies.sending import Sending
+from services.dispatch.projections import ASSIGNMENTS, CLOSED
+from services.dispatch.servicer import messages, response_times
+from services.runtime import call, paging, reading, times
+from services.runtime.cause import COMMAND, Cause
+from services.runtime.handle import Written, derived_id
+from services.runtime.place import Regions
+from services.runtime.readmodel import ReadModel
+from services.runtime.rejection import NotFound
+from services.runtime.times import said, to_proto
+
+R = TypeVar("R", pb.RecordEnRouteResponse, pb.RecordOnSceneResponse)
+
+ACKNOWLEDGE_WITHIN_S = 90.0
+OVERRIDE = "unit.override"
+WATCH_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentServicer(AssignmentServiceServicer):
+    assignments: Assignments
+    incidents: Incidents
+    sending: Sending
+    releasing: Releasing
+    model: ReadModel
+    regions: Regions
+    now: Callable[[], datetime]
+
+    async def CreateAssignment(
+        self, request: pb.CreateAssignmentRequest, context: Any
+    ) -> pb.CreateAssignmentResponse:
+        caller = call.current()
+        if request.override_reason:
+            caller.require(OVERRIDE)
+        assignment_id = request.assignment_id or derived_id(request.request_id, "assignment")
+        cause = caller.cause(request.request_id, request.incident_id)
+        history = await self.sending.history(assignment_id)
+        if not history or history[0].metadata.get(COMMAND) != str(cause.command_id):
+            command = await self._order(request, assignment_id, caller, cause)
+            await self.assignments.handle(assignment_id, command, cause)
+        dispatched, written = await self.sending.send(assignment_id)
+        return pb.CreateAssignmentResponse(
+            assignment_id=assignment_id,
+            acknowledge_due_time=to_proto(dispatched.acknowledge_due_at),
+            etag=written.etag,
+            position=written.position,
+        )
+
+    async def AcknowledgeAssignment(
+        self, request: pb.AcknowledgeAssignmentRequest, context: Any
+    ) -> pb.AcknowledgeAssignmentResponse:
+        command = assignment.AcknowledgeAssignment(**self._said(request))
+        written, _ = await self._handle(request, command)
+        return pb.AcknowledgeAssignmentResponse(etag=written.etag, position=written.position)
+
+    async def DeclineAssignment(
+        self, request: pb.DeclineAssignmentRequest, context: Any
+    ) -> pb.DeclineAssignmentResponse:
+        command = assignment.DeclineAssignment(
+            by=call.current().actor,
+            assignment_id=request.assignment_id,
+            reason=request.reason,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._end(request, command)
+        return pb.DeclineAssignmentResponse(etag=written.etag, position=written.position)
+
+    async def RecordEnRoute(
+        self, request: pb.RecordEnRouteRequest, context: Any
+    ) -> pb.RecordEnRouteResponse:
+        command = assignment.RecordEnRoute(**self._said(request))
+        return _progress(pb.RecordEnRouteResponse, *await self._handle(request, command))
+
+    async def RecordOnScene(
+        self, request: pb.RecordOnSceneRequest, context: Any
+    ) -> pb.RecordOnSceneResponse:
+        command = assignment.RecordOnScene(**self._said(request))
+        return _progress(pb.RecordOnSceneResponse, *await self._handle(request, command))
+
+    async def ClearAssignment(
+        self, request: pb.ClearAssignmentRequest, context: Any
+    ) -> pb.ClearAssignmentResponse:
+        command = assignment.ClearAssignment(disposition=request.disposition, **self._said(request))
+        written = await self._end(request, command)
+        return pb.ClearAssignmentResponse(etag=written.etag, position=written.position)
+
+    async def CancelAssignment(
+        self, request: pb.CancelAssignmentRequest, context: Any
+    ) -> pb.CancelAssignmentResponse:
+        command = assignment.CancelAssignment(
+            by=call.current().actor,
+            assignment_id=request.assignment_id,
+            reason=request.reason,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await self._end(request, command)
+        return pb.CancelAssignmentResponse(etag=written.etag, position=written.position)
+
+    async def GetAssignment(
+        self, request: pb.GetAssignmentRequest, context: Any
+    ) -> pb.GetAssignmentResponse:
+        statement = select(ASSIGNMENTS).where(ASSIGNMENTS.c.assignment_id == request.assignment_id)
+        async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
+            row = (await connection.execute(statement)).first()
+        if row is None:
+            raise NotFound(
+                "NO_SUCH_ASSIGNMENT",
+                f"no assignment {request.assignment_id}",
+                assignment_id=request.assignment_id,
+            )
+        response = pb.GetAssignmentResponse(assignment=messages.assignment(row))
+        reading.freshen(response.freshness, seen)
+        return response
+
+    async def ListAssignments(
+        self, request: pb.ListAssignmentsRequest, context: Any
+    ) -> pb.ListAssignmentsResponse:
+        size = paging.limit(request.page_size)
+        column = ASSIGNMENTS.c
+        order = (column.rank, column.opened_position)
+        statement = select(ASSIGNMENTS).order_by(*order).limit(size + 1)
+        if after := paging.key(request.page_token, (int, int)):
+            statement = statement.where(tuple_(*order) > after)
+        if request.incident_id:
+            statement = statement.where(column.incident_id == request.incident_id)
+        if request.unit_id:
+            statement = statement.where(column.unit_id == request.unit_id)
+        if request.state:
+            statement = statement.where(column.state == messages.STATE_OF[request.state])
+        elif not request.include_closed:
+            statement = statement.where(column.rank < CLOSED)
+        async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
+            rows = (await connection.execute(statement)).all()
+        response = pb.ListAssignmentsResponse(
+            assignments=[messages.assignment(row) for row in rows[:size]]
+        )
+        if len(rows) > size:
+            last = rows[size - 1]
+            response.next_page_token = paging.token(last.rank, last.opened_position)
+        reading.freshen(response.freshness, seen)
+        return response
+
+    async def WatchAssignments(
+        self, request: pb.WatchAssignmentsRequest, context: Any
+    ) -> AsyncIterator[pb.WatchAssignmentsResponse]:
+        last = request.resume_position
+        column = ASSIGNMENTS.c
+        while True:
+            statement = (
+                select(ASSIGNMENTS)
+                .where(column.position > last)
+                .order_by(column.position)
+                .limit(WATCH_PAGE)
+            )
+            if request.incident_id:
+                statement = statement.where(column.incident_id == request.incident_id)
+            async with self.model.read() as (connection, seen):
+                rows = (await connection.execute(statement)).all()
+            for row in rows:
+                last = row.position
+                yield pb.WatchAssignmentsResponse(
+                    assignment=messages.assignment(row), position=last
+                )
+            if not rows:
+                await self.model.advanced(seen.position)
+
+    async def GetResponseTimes(
+        self, request: pb.GetResponseTimesRequest, context: Any
+    ) -> pb.GetResponseTimesResponse:
+        local = response_times.zone(request.time_zone)
+        column = ASSIGNMENTS.c
+        statement = select(
+            column.unit_kind,
+            column.call_at,
+            column.dispatched_at,
+            column.en_route_at,
+            column.on_scene_at,
+        ).where(column.exercise == request.exercise, column.dispatched_at.is_not(None))
+        if request.HasField("start_time"):
+            start = times.micros(times.known(request, "start_time"))
+            statement = statement.where(column.dispatched_at >= start)
+        if request.HasField("end_time"):
+            end = times.micros(times.known(request, "end_time"))
+            statement = statement.where(column.dispatched_at < end)
+        async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
+            rows = (await connection.execute(statement)).all()
+        measured = await asyncio.to_thread(response_times.measured, rows, local)
+        response = pb.GetResponseTimesResponse(rows=measured)
+        reading.freshen(response.freshness, seen)
+        return response
+
+    async def _order(
+        self,
+        request: pb.CreateAssignmentRequest,
+        assignment_id: str,
+        caller: call.Call,
+        cause: Cause,
+    ) -> assignment.RequestAssignment:
+        incident = await self.incidents.find(request.incident_id, cause)
+        caller.require_region(incident.place.adcode)
+        now = self.now()
+        named = request.HasField("destination")
+        within = request.acknowledge_within.ToTimedelta().total_seconds()
+        called = request.HasField("call_time")
+        return assignment.RequestAssignment(
+            by=caller.actor,
+            assignment_id=assignment_id,
+            incident_id=request.incident_id,
+            unit_id=request.unit_id,
+            destination=(
+                self.regions.placed(request.destination, "destination") if named else incident.place
+            ),
+            order=request.order,
+            call_at=said(request, "call_time", now) if called else incident.call_at,
+            acknowledge_within_s=within or ACKNOWLEDGE_WITHIN_S,
+            override_reason=request.override_reason,
+            said=request.HasField("occur_time"),
+            occurred_at=said(request, "occur_time", now),
+        )
+
+    def _said(self, request: Any) -> dict[str, Any]:
+        return {
+            "by": call.current().actor,
+            "assignment_id": request.assignment_id,
+            "said": request.HasField("occur_time"),
+            "occurred_at": said(request, "occur_time", self.now()),
+        }
+
+    async def _handle(
+        self, request: Any, command: assignment.Act
+    ) -> tuple[Written, events.Event | None]:
+        """Obey, and return what it wrote: now, or when it was obeyed the first time."""
+        key = command.assignment_id
+        incident_id = await self._incident_of(key)
+        cause = call.current().cause(request.request_id, incident_id)
+        written = await self.assignments.handle(key, command, cause, etag=request.etag)
+        [last, *_] = await self.sending.history(key, after=written.revision - 1)
+        if last.metadata.get(COMMAND) != str(cause.command_id):
+            return written, None
+        return written, ASSIGNMENT_CODEC.decode(last.type, last.data)
+
+    async def _end(self, request: Any, command: assignment.Act) -> Written:
+        written, event = await self._handle(request, command)
+        if event is not None:
+            cause = call.current().cause(request.request_id, event.incident_id)
+            await self.releasing.at_once(event, cause)
+        return written
+
+    async def _incident_of(self, assignment_id: str) -> str:
+        state = await self.assignments.state(assignment_id)
+        return "" if state is None else state.order.incident_id
+
+
+def _progress(cls: type[R], written: Written, event: events.Event | None) -> R:
+    late = isinstance(event, events.UnitEnRoute | events.UnitOnScene) and event.late
+    return cls(late=late, etag=written.etag, position=written.position)

@@ -1,0 +1,136 @@
+"""Facts of one night at the dyke, for every test that needs some."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.dispatch.domain import assignment, events
+from services.dispatch.domain.events import RefusalKind
+from services.runtime.actor import Actor
+from services.runtime.place import Place
+
+NOW = datetime(2026, 6, 18, 19, 10, tzinfo=UTC)
+DISPATCHER = Actor(subject="diao.lin", roles=("dispatcher",), jurisdiction="431281")
+NEIGHBOUR = Actor(subject="yang.bo", roles=("dispatcher",), jurisdiction="431271")
+DYKE = Place(adcode="431281102", address="安江镇大堤", latitude=27.3, longitude=110.1)
+ABOUT: Any = {
+    "assignment_id": "a1",
+    "incident_id": "i1",
+    "unit_id": "boat-1",
+    "adcode": DYKE.adcode,
+}
+
+
+def minute(minutes: float) -> datetime:
+    return NOW + timedelta(minutes=minutes)
+
+
+requested = events.AssignmentRequested(
+    **ABOUT,
+    destination=DYKE,
+    order="两艘冲锋舟到安江大堤",
+    call_at=minute(-3),
+    acknowledge_within_s=90.0,
+    override_reason="",
+    requested_by="diao.lin",
+    said=False,
+    occurred_at=NOW,
+)
+held_by_another = events.AssignmentRefused(
+    **ABOUT,
+    kind=RefusalKind.RULE,
+    reason="UNIT_HELD",
+    message="boat-1 is held by a0 (chen.wei)",
+    context={"unit_id": "boat-1", "holder": "a0", "held_by": "chen.wei"},
+    occurred_at=minute(0.1),
+)
+dispatched = events.UnitDispatched(
+    **ABOUT,
+    unit_kind="boat",
+    destination=DYKE,
+    order="两艘冲锋舟到安江大堤",
+    acknowledge_due_at=minute(0.1) + timedelta(seconds=90),
+    occurred_at=minute(0.1),
+)
+acknowledged = events.AssignmentAcknowledged(**ABOUT, late=False, occurred_at=minute(1))
+overdue = events.AcknowledgementOverdue(
+    **ABOUT, due_at=dispatched.acknowledge_due_at, occurred_at=dispatched.acknowledge_due_at
+)
+en_route = events.UnitEnRoute(**ABOUT, late=False, occurred_at=minute(2))
+on_scene = events.UnitOnScene(**ABOUT, late=False, occurred_at=minute(20))
+cleared = events.AssignmentCleared(
+    **ABOUT, disposition="堤段已加固", late=False, occurred_at=minute(90)
+)
+declined = events.AssignmentDeclined(**ABOUT, reason="发动机故障", occurred_at=minute(1.5))
+cancelled = events.AssignmentCancelled(**ABOUT, reason="险情解除", occurred_at=minute(3))
+
+ALL: tuple[events.Event, ...] = (
+    requested,
+    held_by_another,
+    dispatched,
+    acknowledged,
+    overdue,
+    en_route,
+    on_scene,
+    cleared,
+    declined,
+    cancelled,
+)
+
+
+def request(**changed: object) -> assignment.RequestAssignment:
+    fields: dict[str, object] = {
+        "by": DISPATCHER,
+        "assignment_id": "a1",
+        "incident_id": "i1",
+        "unit_id": "boat-1",
+        "destination": DYKE,
+        "order": requested.order,
+        "call_at": requested.call_at,
+        "acknowledge_within_s": 90.0,
+        "override_reason": "",
+        "said": False,
+        "occurred_at": NOW,
+    }
+    return assignment.RequestAssignment(**(fields | changed))  # type: ignore[arg-type]
+
+
+def acknowledge(
+    at: datetime = acknowledged.occurred_at, *, said: bool = True, by: Actor = DISPATCHER
+) -> assignment.AcknowledgeAssignment:
+    return assignment.AcknowledgeAssignment(by=by, assignment_id="a1", said=said, occurred_at=at)
+
+
+def set_out(at: datetime = en_route.occurred_at, *, said: bool = True) -> assignment.RecordEnRoute:
+    return assignment.RecordEnRoute(by=DISPATCHER, assignment_id="a1", said=said, occurred_at=at)
+
+
+def arrive(at: datetime = on_scene.occurred_at, *, said: bool = True) -> assignment.RecordOnScene:
+    return assignment.RecordOnScene(by=DISPATCHER, assignment_id="a1", said=said, occurred_at=at)
+
+
+def clear(
+    at: datetime = cleared.occurred_at, *, disposition: str = "堤段已加固", said: bool = True
+) -> assignment.ClearAssignment:
+    return assignment.ClearAssignment(
+        by=DISPATCHER, assignment_id="a1", disposition=disposition, said=said, occurred_at=at
+    )
+
+
+decline = assignment.DeclineAssignment(
+    by=DISPATCHER, assignment_id="a1", reason="发动机故障", occurred_at=minute(1.5)
+)
+cancel = assignment.CancelAssignment(
+    by=DISPATCHER, assignment_id="a1", reason="险情解除", occurred_at=minute(3)
+)
+send = assignment.DispatchUnit(assignment_id="a1", unit_kind="boat", now=minute(0.1))
+give_up = assignment.RefuseAssignment(
+    assignment_id="a1",
+    kind=held_by_another.kind,
+    reason=held_by_another.reason,
+    message=held_by_another.message,
+    context=held_by_another.context,
+    occurred_at=minute(0.1),
+)
+ring = assignment.RaiseOverdue(assignment_id="a1", due_at=dispatched.acknowledge_due_at)
