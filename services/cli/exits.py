@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ class Exit(IntEnum):
     NOT_FOUND = 4
     NOT_ALLOWED = 5
     IN_USE = 6
+    INTERRUPTED = 130
 
     @classmethod
     def explained(cls) -> str:
@@ -31,46 +33,30 @@ class Exit(IntEnum):
             cls.NOT_FOUND: "no such thing",
             cls.NOT_ALLOWED: "no token, or not allowed",
             cls.IN_USE: "port or data in use",
+            cls.INTERRUPTED: "interrupted",
         }
         return "Exit codes: " + "; ".join(f"{code} {text}" for code, text in meanings.items()) + "."
 
 
 class CannotGoOn(Exception):
-    """Ends the command with this code and this sentence."""
+    """Ends the command: with ``exit_code``, and its own words on stderr."""
 
-    def __init__(self, code: Exit, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+    exit_code = Exit.FAILED
 
 
 @contextmanager
 def ends() -> Iterator[None]:
     """Turn what went wrong, as far as anybody foresaw it, into a sentence and an exit code."""
-    from services.cli.suite import BadAddress, PortTaken  # noqa: PLC0415
-    from services.cli.supervisor import NeverReady  # noqa: PLC0415
-    from services.cli.tokens import NoIssuer, UnknownRole  # noqa: PLC0415
-    from services.cli.up import DataInUse  # noqa: PLC0415
-
-    codes: dict[type[Exception], Exit] = {
-        PortTaken: Exit.IN_USE,
-        DataInUse: Exit.IN_USE,
-        NeverReady: Exit.FAILED,
-        NoIssuer: Exit.NOT_ALLOWED,
-        UnknownRole: Exit.USAGE,
-        BadAddress: Exit.USAGE,
-        FileNotFoundError: Exit.USAGE,
-        PermissionError: Exit.USAGE,
-        IsADirectoryError: Exit.USAGE,
-    }
     try:
         yield
     except CannotGoOn as end:
-        fail(end.code, str(end))
-    except tuple(codes) as error:
-        fail(next(codes[cls] for cls in type(error).__mro__ if cls in codes), str(error))
+        fail(end.exit_code, str(end))
     except BrokenPipeError:  # the reader, `head` perhaps, has seen enough
-        sys.stderr.close()
-        raise typer.Exit(Exit.DONE) from None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        fail(Exit.USAGE, str(error))
+    except KeyboardInterrupt:
+        fail(Exit.INTERRUPTED, "interrupted")
 
 
 def fail(code: Exit, message: str) -> None:

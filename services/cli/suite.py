@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
 
+from services.cli.exits import CannotGoOn, Exit
+
 HOST = "127.0.0.1"
 DEFAULT_PORT_BASE = 4310
 DEFAULT_DATA = Path(".anlan")
@@ -22,8 +24,10 @@ BELOW_THE_EPHEMERAL = (10_000, 32_000)
 TRIES = 200
 
 
-class PortTaken(Exception):
+class PortTaken(CannotGoOn):
     """Somebody else listens where a process of the suite shall."""
+
+    exit_code = Exit.IN_USE
 
     def __init__(self, port: int, name: str, base: int) -> None:
         super().__init__(
@@ -34,8 +38,10 @@ class PortTaken(Exception):
         self.name = name
 
 
-class BadAddress(Exception):
+class BadAddress(CannotGoOn):
     """An address that is not SERVICE=HOST:PORT."""
+
+    exit_code = Exit.USAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from services.cli.exits import CannotGoOn
+
 LEASH = Path(__file__).with_name("leash.py")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 STEADY_S = 10.0
@@ -34,7 +36,7 @@ class Spec:
     stop_within_s: float = 12.0
 
 
-class NeverReady(Exception):
+class NeverReady(CannotGoOn):
     """A process died again and again before it was ever ready."""
 
 

@@ -9,18 +9,24 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from services.cli.exits import CannotGoOn, Exit
+
 SERVICE_TOKEN_LIFETIME = timedelta(days=7)
 CLI_TOKEN_LIFETIME = timedelta(hours=12)
 NATION = "000000"
 REFERENCE = Path(__file__).parents[2] / "reference"
 
 
-class NoIssuer(Exception):
+class NoIssuer(CannotGoOn):
     """No keys where they were looked for."""
 
+    exit_code = Exit.NOT_ALLOWED
 
-class UnknownRole(Exception):
+
+class UnknownRole(CannotGoOn):
     """A role that grants nothing, because nobody defined it."""
+
+    exit_code = Exit.USAGE
 
 
 def known_roles(roles: Sequence[str]) -> Sequence[str]:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from services.cli import tokens
+from services.cli.exits import CannotGoOn, Exit
 from services.cli.processes import specs
 from services.cli.suite import Suite, free_suite
 from services.cli.supervisor import Supervisor
@@ -17,8 +18,10 @@ from services.cli.supervisor import Supervisor
 RENEW_TOKEN_EVERY_S = 12 * 3600
 
 
-class DataInUse(Exception):
+class DataInUse(CannotGoOn):
     """Another suite runs on this data."""
+
+    exit_code = Exit.IN_USE
 
 
 def run(data: Path, port_base: int) -> bool:
