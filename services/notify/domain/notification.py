@@ -33,7 +33,8 @@ class Persistence:
 
     def wait(self, failures: int) -> timedelta:
         """Return how long to wait after so many failures in a row."""
-        return min(self.longest, self.base * self.factor ** (failures - 1))
+        share = self.base / self.longest * self.factor ** (failures - 1)
+        return self.longest * min(share, 1.0)
 
 
 # Commands.

@@ -1,0 +1,157 @@
+"""Notify: who is told of what, until they answer; and public warnings.  Composition root."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from anlan.notify.v1 import contact_service_pb2 as contact_pb
+from anlan.notify.v1 import notification_service_pb2 as notification_pb
+from anlan.notify.v1 import warning_service_pb2 as warning_pb
+from anlan.notify.v1.contact_service_pb2_grpc import add_ContactServiceServicer_to_server
+from anlan.notify.v1.notification_service_pb2_grpc import (
+    add_NotificationServiceServicer_to_server,
+)
+from anlan.notify.v1.warning_service_pb2_grpc import add_WarningServiceServicer_to_server
+from services.notify import policies
+from services.notify.channels import Mail, Send, Webhook, webhook_client
+from services.notify.codec import BRIEFING, CATEGORIES, CONTACT, NOTIFICATION, WARNING
+from services.notify.delivery import Delivery
+from services.notify.domain.contact import Channel
+from services.notify.gazetteer import Gazetteer, Reference
+from services.notify.projections import NOTIFY
+from services.notify.reactions import Reactions
+from services.notify.relay import STREAM, SUBJECTS, public
+from services.notify.servicer.contact import ContactServicer
+from services.notify.servicer.notification import NotificationServicer
+from services.notify.servicer.warning import IncidentTypes, WarningServicer
+from services.notify.settings import NotifySettings
+from services.runtime import app, broker, reference
+from services.runtime.gate import Gate
+from services.runtime.handle import CommandHandler
+from services.runtime.identity import Authority, Verifier
+from services.runtime.inbox import inbox
+from services.runtime.place import Regions
+from services.runtime.readmodel import ReadModel
+from services.runtime.relay import relay
+from services.runtime.serve import Server
+from services.runtime.settings import Settings
+from services.runtime.store import EventStore
+
+DOMAIN = "notify.anlan"
+PARKING = "ANLAN_PARKED"
+
+
+async def serve(settings: Settings) -> None:
+    ours = NotifySettings(**settings.model_dump())
+    store = EventStore(ours.esdb_uri)
+    await store.connect()
+    model = ReadModel(NOTIFY, store, ours.read_model_url)
+    await model.open()
+    client = await broker.connect(ours.nats_url, "notify")
+    js = client.jetstream()
+    http = webhook_client()
+
+    contacts = CommandHandler(store, CONTACT)
+    notifications = CommandHandler(store, NOTIFICATION)
+    regions = reference.load(ours.reference, "regions", Regions)
+    about = reference.load(ours.reference, "notify", Reference)
+    gazetteer = Gazetteer(regions, about.above)
+    server = Server(
+        ours,
+        Gate(
+            DOMAIN,
+            Verifier(ours.issuer, ours.jwks),
+            reference.load(ours.reference, "authority", Authority),
+        ),
+    )
+    add_ContactServiceServicer_to_server(
+        ContactServicer(contacts=contacts, model=model, gazetteer=gazetteer, now=now), server.grpc
+    )
+    add_NotificationServiceServicer_to_server(
+        NotificationServicer(notifications=notifications, model=model, now=now), server.grpc
+    )
+    add_WarningServiceServicer_to_server(
+        WarningServicer(
+            warnings=CommandHandler(store, WARNING),
+            model=model,
+            gazetteer=gazetteer,
+            reference=about,
+            types=reference.load(ours.reference, "incident_types", IncidentTypes),
+            now=now,
+        ),
+        server.grpc,
+    )
+
+    reactions = Reactions(
+        store=store,
+        model=model,
+        notifications=notifications,
+        briefings=CommandHandler(store, BRIEFING),
+        gazetteer=gazetteer,
+        now=now,
+    )
+    senders: dict[Channel, Send] = {Channel.WEBHOOK: Webhook(http), Channel.EMAIL: Mail(ours)}
+
+    def delivery(channel: Channel) -> Delivery:
+        return Delivery(
+            channel=channel,
+            senders=senders,
+            model=model,
+            contacts=contacts,
+            notifications=notifications,
+            persistence=ours.persistence,
+            now=now,
+            new_id=uuid4,
+        )
+
+    async def listen(stream: str, category: str, concurrency: int) -> None:
+        await broker.ensure_parking(js, PARKING)
+        await inbox(
+            js=js,
+            stream=stream,
+            durable="notify",
+            subjects=policies.subjects(category),
+            react=reactions.react,
+            concurrency=concurrency,
+        )
+
+    async def publish() -> None:
+        await broker.ensure_stream(js, STREAM, SUBJECTS)
+        await relay(
+            subscribe=lambda after: store.subscribe(CATEGORIES, after),
+            public=public,
+            js=js,
+            stream=STREAM,
+            source="/anlan/notify",
+        )
+
+    try:
+        await app.run(
+            server,
+            [
+                contact_pb.DESCRIPTOR.services_by_name["ContactService"].full_name,
+                notification_pb.DESCRIPTOR.services_by_name["NotificationService"].full_name,
+                warning_pb.DESCRIPTOR.services_by_name["WarningService"].full_name,
+            ],
+            [model],
+            [
+                publish(),
+                listen("ANLAN_DISPATCH", "assignment", concurrency=8),
+                listen("ANLAN_COMMAND", "incident", concurrency=1),  # its opening first
+                *(delivery(channel).run() for channel in Channel),
+            ],
+        )
+    finally:
+        await http.aclose()
+        await client.close()
+        await model.close()
+        await store.close()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+if __name__ == "__main__":
+    app.main("notify", serve)

@@ -1,0 +1,393 @@
+"""Who is told of what happened elsewhere, and in which words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TypedDict
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from anlan.events.v1 import assignment_events_pb2 as assignment_pb
+from anlan.events.v1 import incident_events_pb2 as incident_pb
+from anlan.type.v1 import place_pb2
+from services.notify.domain.briefing import IncidentNoted
+from services.notify.domain.contact import Contact
+from services.notify.gazetteer import Gazetteer
+from services.runtime.recorded import Recorded
+from services.runtime.times import from_proto
+
+BEIJING = timezone(timedelta(hours=8))
+LONGEST_SUBJECT = 120
+LEVELS = {1: "Ⅳ级", 2: "Ⅲ级", 3: "Ⅱ级", 4: "Ⅰ级"}
+
+MESSAGES: dict[str, type[Message]] = {
+    cls.DESCRIPTOR.full_name: cls
+    for cls in (
+        assignment_pb.UnitDispatched,
+        assignment_pb.AcknowledgementOverdue,
+        assignment_pb.AssignmentDeclined,
+        assignment_pb.AssignmentCancelled,
+        assignment_pb.AssignmentRefused,
+        incident_pb.IncidentOpened,
+        incident_pb.ResponseActivated,
+        incident_pb.ResponseLevelChanged,
+        incident_pb.ResponseTerminated,
+        incident_pb.CommandEstablished,
+        incident_pb.CommandTransferred,
+        incident_pb.IncidentClosed,
+        incident_pb.IncidentReopened,
+    )
+}
+
+
+def subjects(category: str) -> list[str]:
+    """Return the NATS subjects of ``category`` on which something for us may come."""
+    file = {"assignment": assignment_pb, "incident": incident_pb}[category].DESCRIPTOR.name
+    return [
+        f"anlan.*.{category}.{cls.DESCRIPTOR.name}.>"
+        for cls in MESSAGES.values()
+        if cls.DESCRIPTOR.file.name == file
+    ]
+
+
+# Who.
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The contacts of one unit's crew."""
+
+    unit_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DutyOfficers:
+    """The duty officers (值班员) whose region covers ``adcode``."""
+
+    adcode: str
+
+
+@dataclass(frozen=True, slots=True)
+class Involved:
+    """Everybody who was told of the incident before."""
+
+    incident_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    to: tuple[Crew | DutyOfficers | Involved, ...]
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    incident_id: str
+    adcode: str
+    occurred_at: datetime
+    notices: tuple[Notice, ...] = ()
+
+
+def within_fence(contact: Contact, exercise: str) -> bool:
+    """Whether news of this drill concerns ``contact`` at all, if only to be held back on record.
+
+    A live contact in a drill is held back on record, so that the drill shows who would have been
+    told.  Contacts for drills have no part in earnest, nor in another drill than their own.
+    """
+    if contact.registered_in and contact.registered_in != exercise:
+        return False
+    return bool(exercise) or not contact.exercise_only
+
+
+def parse(event: Recorded) -> Message | None:
+    """Return the public message; None for one that concerns nobody here."""
+    cls = MESSAGES.get(event.type)
+    return None if cls is None else cls.FromString(event.data)
+
+
+def adcode_of(event: Recorded, message: Message, subject: str) -> str:
+    """Return the region that the event is about."""
+    match message:
+        case assignment_pb.UnitDispatched() if message.destination.adcode:
+            return message.destination.adcode
+        case incident_pb.IncidentOpened() if message.place.adcode:
+            return message.place.adcode
+        case _:
+            token = subject.split(".")[1]
+            return token if token.isdigit() else event.metadata.get("jurisdiction", "")
+
+
+def incident_of(message: Message) -> str:
+    incident_id: str = message.incident_id  # type: ignore[attr-defined]
+    return incident_id
+
+
+def occurred_at(event: Recorded, message: Message) -> datetime:
+    stamp: Timestamp = message.occur_time  # type: ignore[attr-defined]
+    return from_proto(stamp) if stamp.seconds else event.created_at
+
+
+def news(
+    event: Recorded,
+    message: Message,
+    adcode: str,
+    briefing: IncidentNoted | None,
+    gazetteer: Gazetteer,
+) -> News:
+    """Return who is to be told what.  Pure: the same event gives the same words."""
+    telling = _Telling(
+        by=event.metadata.get("actor", "") or "系统",
+        adcode=adcode,
+        incident_id=incident_of(message),
+        briefing=briefing,
+        gazetteer=gazetteer,
+    )
+    mark = "【演练】" if event.metadata.get("exercise") else ""
+    return News(
+        incident_id=telling.incident_id,
+        adcode=adcode,
+        occurred_at=occurred_at(event, message),
+        notices=tuple(
+            Notice(
+                to=notice.to,
+                subject=(mark + " ".join(notice.subject.split()))[:LONGEST_SUBJECT],
+                text=mark + notice.text,
+            )
+            for notice in telling.notices(message)
+        ),
+    )
+
+
+# In which words.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Telling:
+    by: str
+    adcode: str
+    incident_id: str
+    briefing: IncidentNoted | None
+    gazetteer: Gazetteer
+
+    def notices(self, message: Message) -> list[Notice]:
+        officers = DutyOfficers(self.adcode)
+        everybody = (officers, Involved(self.incident_id))
+        match message:
+            case assignment_pb.UnitDispatched():
+                return [
+                    Notice(to=(Crew(message.unit_id),), **self.order(message)),
+                    Notice(to=(officers,), **self.sent_out(message)),
+                ]
+            case assignment_pb.AssignmentCancelled():
+                said = self.called_off(message)
+                return [Notice(to=(Crew(message.unit_id),), **said)]
+            case assignment_pb.AcknowledgementOverdue():
+                return [Notice(to=(officers,), **self.overdue(message))]
+            case assignment_pb.AssignmentDeclined():
+                return [Notice(to=(officers,), **self.declined(message))]
+            case assignment_pb.AssignmentRefused():
+                return [Notice(to=(officers,), **self.refused(message))]
+            case incident_pb.ResponseActivated():
+                return [Notice(to=everybody, **self.activated(message))]
+            case incident_pb.ResponseLevelChanged():
+                return [Notice(to=everybody, **self.level_changed(message))]
+            case incident_pb.ResponseTerminated():
+                return [Notice(to=everybody, **self.terminated(message))]
+            case incident_pb.CommandEstablished():
+                return [Notice(to=everybody, **self.established(message))]
+            case incident_pb.CommandTransferred():
+                return [Notice(to=everybody, **self.transferred(message))]
+            case incident_pb.IncidentClosed():
+                return [Notice(to=everybody, **self.closed(message))]
+            case incident_pb.IncidentReopened():
+                return [Notice(to=everybody, **self.reopened(message))]
+            case _:
+                return []
+
+    def order(self, said: assignment_pb.UnitDispatched) -> Said:
+        where = self.where(said.destination)
+        due = said.acknowledge_due_time
+        return Said(
+            subject=f"出动命令：{said.unit_id} 赶赴{where}",
+            text=(
+                f"{said.unit_id} 立即赶赴{where}{_point(said.destination)}。"
+                f"任务：{_sentence(said.order or '到场待命')}"
+                f"{self.by} {_at(said.occur_time)}下达"
+                f"{f'，{_at(due)}前确认' if due.seconds else ''}。"
+                f"{self.name()}，任务编号 {said.assignment_id}。"
+            ),
+        )
+
+    def sent_out(self, said: assignment_pb.UnitDispatched) -> Said:
+        where = self.where(said.destination)
+        kind = f"（{said.unit_kind}）" if said.unit_kind else ""
+        due = said.acknowledge_due_time
+        return Said(
+            subject=f"已派出 {said.unit_id} 赶赴{where}",
+            text=(
+                f"{said.unit_id}{kind}奉 {self.by} {_at(said.occur_time)}命令赶赴{where}。"
+                f"任务：{_sentence(said.order or '到场待命')}"
+                f"{f'应于{_at(due)}前确认。' if due.seconds else ''}"
+                f"{self.name()}，任务编号 {said.assignment_id}。"
+            ),
+        )
+
+    def called_off(self, said: assignment_pb.AssignmentCancelled) -> Said:
+        return Said(
+            subject=f"命令撤销：{said.unit_id}",
+            text=(
+                f"{said.unit_id} 赶赴{self.place()}的命令已撤销，停止前往。"
+                f"原因：{_sentence(said.reason or '未说明')}{self.by} {_at(said.occur_time)}下达。"
+                f"{self.name()}，任务编号 {said.assignment_id}。"
+            ),
+        )
+
+    def overdue(self, said: assignment_pb.AcknowledgementOverdue) -> Said:
+        return Said(
+            subject=f"逾期未确认：{said.unit_id}",
+            text=(
+                f"{said.unit_id} 至{_at(said.occur_time)}仍未确认赶赴{self.place()}的出动命令，"
+                f"请立即电话核实或改派。{self.name()}，任务编号 {said.assignment_id}。"
+            ),
+        )
+
+    def declined(self, said: assignment_pb.AssignmentDeclined) -> Said:
+        return Said(
+            subject=f"不能出动：{said.unit_id}",
+            text=(
+                f"{said.unit_id} {_at(said.occur_time)}报告不能赶赴{self.place()}，请改派。"
+                f"原因：{_sentence(said.reason or '未说明')}报告人 {self.by}。"
+                f"{self.name()}，任务编号 {said.assignment_id}。"
+            ),
+        )
+
+    def refused(self, said: assignment_pb.AssignmentRefused) -> Said:
+        return Said(
+            subject=f"未能派出：{said.unit_id}",
+            text=(
+                f"{_at(said.occur_time)}派 {said.unit_id} 赶赴{self.place()}未成，"
+                f"无人前往，请改派。"
+                f"原因：{_sentence(said.reason or '未说明')}命令人 {self.by}。"
+                f"{self.name()}，任务编号 {said.assignment_id}。"
+            ),
+        )
+
+    def activated(self, said: incident_pb.ResponseActivated) -> Said:
+        level = _level(said.level)
+        plan = f"依据：{_sentence(said.plan)}" if said.plan else ""
+        return Said(
+            subject=f"启动{level}应急响应：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)}启动{level}应急响应。{plan}"
+                f"批准人 {said.approver or '未说明'}，{self.by} 下达。{self.name()}。"
+            ),
+        )
+
+    def level_changed(self, said: incident_pb.ResponseLevelChanged) -> Said:
+        before, level = _level(said.previous_level), _level(said.level)
+        way = "提升" if said.level > said.previous_level else "降低"
+        return Said(
+            subject=f"应急响应{way}为{level}：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)}应急响应由{before}{way}为{level}。"
+                f"原因：{_sentence(said.reason or '未说明')}"
+                f"批准人 {said.approver or '未说明'}，{self.by} 下达。{self.name()}。"
+            ),
+        )
+
+    def terminated(self, said: incident_pb.ResponseTerminated) -> Said:
+        return Said(
+            subject=f"应急响应终止：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)}终止应急响应。"
+                f"批准人 {said.approver or '未说明'}，{self.by} 下达。{self.name()}。"
+            ),
+        )
+
+    def established(self, said: incident_pb.CommandEstablished) -> Said:
+        post = f"指挥部设在{_sentence(said.command_post)}" if said.command_post else ""
+        return Said(
+            subject=f"{said.commander} 任指挥长：{self.title()}",
+            text=(
+                f"{self.place()}，自{_at(said.occur_time)}起由 {said.commander} 任指挥长，"
+                f"现场听从其指挥。{post}{self.name()}。"
+            ),
+        )
+
+    def transferred(self, said: incident_pb.CommandTransferred) -> Said:
+        return Said(
+            subject=f"指挥权移交 {said.incoming}：{self.title()}",
+            text=(
+                f"{self.place()}，自{_at(said.occur_time)}起指挥长由 {said.outgoing} "
+                f"改为 {said.incoming}，双方已确认，现场听从 {said.incoming} 指挥。{self.name()}。"
+            ),
+        )
+
+    def closed(self, said: incident_pb.IncidentClosed) -> Said:
+        return Said(
+            subject=f"事件办结：{self.title()}",
+            text=f"{self.place()}，{_at(said.occur_time)}由 {self.by} 办结。{self.name()}。",
+        )
+
+    def reopened(self, said: incident_pb.IncidentReopened) -> Said:
+        return Said(
+            subject=f"事件重启：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)}由 {self.by} 重新启动处置。"
+                f"原因：{_sentence(said.reason or '未说明')}{self.name()}。"
+            ),
+        )
+
+    def title(self) -> str:
+        return self.briefing.title if self.briefing is not None else f"事件 {self.incident_id}"
+
+    def name(self) -> str:
+        """Return what the incident is called, and its number."""
+        if self.briefing is None:
+            return f"事件编号 {self.incident_id}"
+        return f"事件：{self.briefing.title}，编号 {self.incident_id}"
+
+    def place(self) -> str:
+        """Return where the incident is, as well as we know."""
+        if self.briefing is None:
+            return self.gazetteer.full_name(self.adcode)
+        return self._located(self.briefing.place.adcode, self.briefing.place.address)
+
+    def where(self, destination: place_pb2.Place) -> str:
+        if not destination.adcode:
+            return self.place()
+        return self._located(destination.adcode, destination.address)
+
+    def _located(self, adcode: str, address: str) -> str:
+        region = self.gazetteer.full_name(adcode)
+        return address if address.startswith(region) else region + address
+
+
+class Said(TypedDict):
+    subject: str
+    text: str
+
+
+def _at(stamp: Timestamp) -> str:
+    """Return the time as people in China say it; nobody in the field reads UTC."""
+    local = from_proto(stamp).astimezone(BEIJING)
+    return f"{local.month}月{local.day}日{local:%H:%M}"
+
+
+def _level(level: int) -> str:
+    return LEVELS.get(level, "")
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text if text.endswith(("。", "！", "？", "!", "?")) else f"{text}。"
+
+
+def _point(destination: place_pb2.Place) -> str:
+    if not destination.HasField("point"):
+        return ""
+    point = destination.point
+    return f"（北纬{point.latitude:.5f}，东经{point.longitude:.5f}）"

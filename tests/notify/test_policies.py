@@ -1,0 +1,237 @@
+"""Who is told of what, in which words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from google.protobuf.message import Message
+
+from anlan.command.v1 import incident_service_pb2 as command_pb
+from anlan.events.v1 import assignment_events_pb2 as assignment_pb
+from anlan.events.v1 import incident_events_pb2 as incident_pb
+from anlan.type.v1 import place_pb2
+from services.notify import policies
+from services.notify.domain.briefing import IncidentNoted
+from services.notify.policies import Crew, DutyOfficers, Involved, News
+from services.runtime.place import Place
+from services.runtime.recorded import Recorded
+from services.runtime.times import to_proto
+from tests.notify.facts import NOW
+from tests.notify.test_cap import GAZETTEER
+
+noted = IncidentNoted(
+    incident_id="i1",
+    title="沅水堤防管涌",
+    place=Place(adcode="431281102", address="下坪村三组"),
+    occurred_at=NOW,
+)
+dispatched = assignment_pb.UnitDispatched(
+    assignment_id="a1",
+    incident_id="i1",
+    unit_id="boat-3",
+    unit_kind="boat",
+    destination=place_pb2.Place(
+        adcode="431281102",
+        address="下坪村三组",
+        point=place_pb2.Point(latitude=27.3, longitude=110.1),
+    ),
+    order="转移被困群众\n先老人儿童",
+    acknowledge_due_time=to_proto(NOW + timedelta(seconds=90)),
+    occur_time=to_proto(NOW),
+)
+
+
+def event(message: Message, exercise: str = "") -> Recorded:
+    return Recorded(
+        id=UUID(int=7),
+        type=message.DESCRIPTOR.full_name,
+        stream="assignment-a1",
+        revision=0,
+        position=1,
+        created_at=NOW,
+        data=message.SerializeToString(),
+        metadata={"actor": "wang", "role": "duty_officer", "exercise": exercise},
+    )
+
+
+def news(message: Message, exercise: str = "", known: IncidentNoted | None = noted) -> News:
+    return policies.news(event(message, exercise), message, "431281102", known, GAZETTEER)
+
+
+def test_the_crew_reads_where_what_when_and_who_orders() -> None:
+    [order, copy] = news(dispatched).notices
+    assert order.to == (Crew("boat-3"),)
+    assert order.subject == "出动命令：boat-3 赶赴湖南省怀化市洪江市安江镇下坪村三组"
+    assert order.text == (
+        "boat-3 立即赶赴湖南省怀化市洪江市安江镇下坪村三组（北纬27.30000，东经110.10000）。"
+        "任务：转移被困群众 先老人儿童。wang 7月2日03:10下达，7月2日03:11前确认。"
+        "事件：沅水堤防管涌，编号 i1，任务编号 a1。"
+    )
+    assert copy.to == (DutyOfficers("431281102"),)
+    assert copy.text.startswith("boat-3（boat）奉 wang 7月2日03:10命令赶赴")
+
+
+def test_an_incident_nobody_told_us_of_goes_by_its_number() -> None:
+    [order, _] = news(dispatched, known=None).notices
+    assert order.text.endswith("事件编号 i1，任务编号 a1。")
+
+
+def test_a_drill_is_marked_in_subject_and_text() -> None:
+    for notice in news(dispatched, exercise="drill-7").notices:
+        assert notice.subject.startswith("【演练】")
+        assert notice.text.startswith("【演练】")
+
+
+def test_a_subject_is_one_line_and_short() -> None:
+    long = assignment_pb.UnitDispatched()
+    long.CopyFrom(dispatched)
+    long.destination.address = "第一行\r\nBcc: x@y.example" + "村" * 150
+    for notice in news(long).notices:
+        assert "\n" not in notice.subject
+        assert "\r" not in notice.subject
+        assert len(notice.subject) <= policies.LONGEST_SUBJECT
+
+
+STAMP = to_proto(NOW)
+III, IV = command_pb.RESPONSE_LEVEL_III, command_pb.RESPONSE_LEVEL_IV
+everybody = (DutyOfficers("431281102"), Involved("i1"))
+officers = (DutyOfficers("431281102"),)
+
+
+@pytest.mark.parametrize(
+    ("message", "to", "subject", "words"),
+    [
+        (
+            assignment_pb.AcknowledgementOverdue(
+                assignment_id="a1", incident_id="i1", unit_id="boat-3", occur_time=STAMP
+            ),
+            officers,
+            "逾期未确认：boat-3",
+            "请立即电话核实或改派",
+        ),
+        (
+            assignment_pb.AssignmentDeclined(
+                assignment_id="a1",
+                incident_id="i1",
+                unit_id="boat-3",
+                reason="发动机故障",
+                occur_time=STAMP,
+            ),
+            officers,
+            "不能出动：boat-3",
+            "原因：发动机故障。",
+        ),
+        (
+            assignment_pb.AssignmentRefused(
+                assignment_id="a1",
+                incident_id="i1",
+                unit_id="boat-3",
+                reason="UNIT_HELD",
+                occur_time=STAMP,
+            ),
+            officers,
+            "未能派出：boat-3",
+            "无人前往",
+        ),
+        (
+            assignment_pb.AssignmentCancelled(
+                assignment_id="a1",
+                incident_id="i1",
+                unit_id="boat-3",
+                reason="险情解除",
+                occur_time=STAMP,
+            ),
+            (Crew("boat-3"),),
+            "命令撤销：boat-3",
+            "停止前往",
+        ),
+        (
+            incident_pb.ResponseActivated(
+                incident_id="i1", level=IV, plan="防汛预案4.2", approver="周", occur_time=STAMP
+            ),
+            everybody,
+            "启动Ⅳ级应急响应：沅水堤防管涌",
+            "依据：防汛预案4.2。批准人 周，wang 下达",
+        ),
+        (
+            incident_pb.ResponseLevelChanged(
+                incident_id="i1",
+                previous_level=IV,
+                level=III,
+                approver="周",
+                reason="水位超保证",
+                occur_time=STAMP,
+            ),
+            everybody,
+            "应急响应提升为Ⅲ级：沅水堤防管涌",
+            "由Ⅳ级提升为Ⅲ级",
+        ),
+        (
+            incident_pb.ResponseTerminated(incident_id="i1", approver="周", occur_time=STAMP),
+            everybody,
+            "应急响应终止：沅水堤防管涌",
+            "终止应急响应",
+        ),
+        (
+            incident_pb.CommandEstablished(
+                incident_id="i1", commander="chen", command_post="镇政府", occur_time=STAMP
+            ),
+            everybody,
+            "chen 任指挥长：沅水堤防管涌",
+            "指挥部设在镇政府。",
+        ),
+        (
+            incident_pb.CommandTransferred(
+                incident_id="i1", outgoing="chen", incoming="zhou", occur_time=STAMP
+            ),
+            everybody,
+            "指挥权移交 zhou：沅水堤防管涌",
+            "由 chen 改为 zhou",
+        ),
+        (
+            incident_pb.IncidentClosed(incident_id="i1", occur_time=STAMP),
+            everybody,
+            "事件办结：沅水堤防管涌",
+            "由 wang 办结",
+        ),
+        (
+            incident_pb.IncidentReopened(incident_id="i1", reason="复发", occur_time=STAMP),
+            everybody,
+            "事件重启：沅水堤防管涌",
+            "原因：复发。",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Message) else "",
+)
+def test_each_event_is_told_to_those_it_concerns(
+    message: Message, to: tuple[object, ...], subject: str, words: str
+) -> None:
+    [notice] = news(message).notices
+    assert notice.to == to
+    assert notice.subject == subject
+    assert words in notice.text
+    assert "湖南省怀化市洪江市安江镇下坪村三组" in notice.text
+    assert "7月2日03:10" in notice.text
+    assert "i1" in notice.text
+
+
+def test_what_concerns_nobody_here_is_passed_over() -> None:
+    other = assignment_pb.UnitOnScene(assignment_id="a1", incident_id="i1", unit_id="boat-3")
+    assert policies.parse(event(other)) is None
+    assert news(incident_pb.IncidentOpened(incident_id="i1")).notices == ()
+
+
+def test_the_region_is_the_destination_else_the_subjects() -> None:
+    subject = "anlan.431281.assignment.AssignmentDeclined.a1"
+    declined = assignment_pb.AssignmentDeclined(incident_id="i1")
+    assert policies.adcode_of(event(dispatched), dispatched, subject) == "431281102"
+    assert policies.adcode_of(event(declined), declined, subject) == "431281"
+
+
+def test_we_listen_where_our_events_come() -> None:
+    assert "anlan.*.assignment.UnitDispatched.>" in policies.subjects("assignment")
+    assert "anlan.*.incident.CommandTransferred.>" in policies.subjects("incident")
+    every = [*policies.subjects("assignment"), *policies.subjects("incident")]
+    assert len(every) == len(policies.MESSAGES)
