@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Engine,
     MetaData,
     String,
     Table,
+    create_engine,
     event,
     inspect,
     select,
@@ -82,6 +85,7 @@ class ReadModel:
         self._projection = projection
         self._store = store
         self._engine = _engine(url)
+        self._writer = _sqlite_writer(url)
         self._checkpoint = Table(
             "checkpoint",
             projection.tables,
@@ -103,6 +107,8 @@ class ReadModel:
 
     async def close(self) -> None:
         await self._engine.dispose()
+        if self._writer is not None:
+            self._writer.dispose()
         for engine, _ in self._pasts.values():
             await engine.dispose()
 
@@ -158,11 +164,18 @@ class ReadModel:
             await asyncio.gather(pumping, return_exceptions=True)
 
     async def _commit(self, batch: list[Recorded]) -> None:
-        async with self._engine.begin() as connection:
-            await connection.run_sync(self._fold, batch)
+        if self._writer is not None:
+            await asyncio.to_thread(self._write, self._writer, batch)
+        else:
+            async with self._engine.begin() as connection:
+                await connection.run_sync(self._fold, batch)
         async with self._advanced:
             self.seen = Seen(batch[-1].position, batch[-1].created_at)
             self._advanced.notify_all()
+
+    def _write(self, engine: Engine, batch: Sequence[Recorded]) -> None:
+        with engine.begin() as connection:
+            self._fold(connection, batch)
 
     def _fold(self, connection: Connection, batch: Sequence[Recorded]) -> None:
         for recorded in batch:
@@ -258,13 +271,23 @@ def _engine(url: str) -> AsyncEngine:
         return create_async_engine(url, poolclass=StaticPool)
     engine = create_async_engine(url)
     if url.startswith("sqlite"):
-
-        @event.listens_for(engine.sync_engine, "connect")
-        def _tune(connection: object, _: object) -> None:
-            cursor = connection.cursor()  # type: ignore[attr-defined]
-            cursor.execute("PRAGMA journal_mode=WAL")
-            cursor.execute("PRAGMA synchronous=NORMAL")  # rows can be rebuilt
-            cursor.execute("PRAGMA busy_timeout=5000")
-            cursor.close()
-
+        event.listen(engine.sync_engine, "connect", _tune)
     return engine
+
+
+def _sqlite_writer(url: str) -> Engine | None:
+    """Return an engine that folds in one thread: aiosqlite changes threads at every statement."""
+    prefix = "sqlite+aiosqlite:///"
+    if not url.startswith(prefix):
+        return None
+    engine = create_engine(url.replace("+aiosqlite", "", 1))
+    event.listen(engine, "connect", _tune)
+    return engine
+
+
+def _tune(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")  # rows can be rebuilt
+    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.close()

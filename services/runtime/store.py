@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
+import grpc
 import msgspec
 from esdbclient import AsyncEventStoreDBClient, NewEvent, RecordedEvent, StreamState
 from esdbclient.exceptions import (
     EventStoreDBClientException,
     MaximumAppendSizeExceededError,
     NotFound,
+    ServiceUnavailable,
     WrongCurrentVersion,
 )
+from esdbclient.streams import AsyncReadResponse
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from services.runtime.appender import Appender
@@ -89,14 +93,16 @@ class EventStore:
         Raises Unavailable when the store does not answer.
         """
         async for attempt in _retrying():
-            with attempt:
+            with attempt, _heeding_cancellation():
                 try:
-                    events = await self._client.get_stream(
+                    async with await self._client.read_stream(
                         stream, stream_position=after + 1, timeout=TIMEOUT_S
-                    )
+                    ) as response:
+                        events = [recorded(event) async for event in response]
+                        await _check_whole(response)
                 except NotFound:
                     return []
-        return [recorded(event) for event in events]
+        return events
 
     async def append(self, stream: str, events: list[Proposed], expected: int) -> int:
         """Append after revision ``expected`` and return the commit position.
@@ -113,18 +119,19 @@ class EventStore:
             for e in events
         ]
         version = StreamState.NO_STREAM if expected == NO_STREAM else expected
-        position = 0
+        try:
+            return await self._appender.append(stream, version, new, timeout_s=TIMEOUT_S)
+        except EventStoreDBClientException as error:
+            failure = error
         try:
             async for attempt in _retrying():
                 with attempt:
-                    if attempt.retry_state.attempt_number == 1:
-                        position = await self._appender.append(
-                            stream, version, new, timeout_s=TIMEOUT_S
-                        )
-                    else:  # esdbclient's own call, which also finds a new leader
-                        position = await self._client.append_to_stream(
-                            stream, current_version=version, events=new, timeout=TIMEOUT_S
-                        )
+                    if isinstance(failure, _FINAL):
+                        raise failure
+                    # esdbclient's own call, which also finds a new leader
+                    return await self._client.append_to_stream(
+                        stream, current_version=version, events=new, timeout=TIMEOUT_S
+                    )
         except WrongCurrentVersion as stale:
             raise StaleRevision(stream) from stale
         except MaximumAppendSizeExceededError as large:
@@ -132,21 +139,29 @@ class EventStore:
             raise Invalid(
                 "EVENT_TOO_LARGE", field="request", got=f"{size} bytes", allowed=str(large)
             ) from None
-        return position
+        raise AssertionError  # the loop returns or raises
 
     async def read_all(
         self, categories: Sequence[str], after: int | None = None
     ) -> AsyncIterator[Recorded]:
-        """Yield the events of ``categories`` in log order, up to the end of the log."""
-        response = await self._client.read_all(
-            commit_position=after,
-            filter_include=_streams_of(categories),
-            filter_by_stream_name=True,
-        )
-        async with response:
-            async for event in response:
-                if event.commit_position != after:  # reads include their start
-                    yield recorded(event)
+        """Yield the events of ``categories`` in log order, up to the end of the log.
+
+        Raises Unavailable when the store does not answer to the end.
+        """
+        try:
+            with _heeding_cancellation():
+                response = await self._client.read_all(
+                    commit_position=after,
+                    filter_include=_streams_of(categories),
+                    filter_by_stream_name=True,
+                )
+            async with response:
+                async for event in response:
+                    if event.commit_position != after:  # reads include their start
+                        yield recorded(event)
+                await _check_whole(response)
+        except EventStoreDBClientException:
+            raise Unavailable("STORE_UNAVAILABLE", "the event store does not answer") from None
 
     async def subscribe(
         self, categories: Sequence[str], after: int | None = None
@@ -170,8 +185,7 @@ class EventStore:
                     yield Progress(None, caught_up=True)
                 else:
                     yield recorded(event)
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if _cancelled():
             raise asyncio.CancelledError  # esdbclient ends the loop as if nothing had happened
 
 
@@ -186,6 +200,31 @@ def recorded(event: RecordedEvent) -> Recorded:
         data=event.data,
         metadata=_METADATA.decode(event.metadata or b"{}"),
     )
+
+
+async def _check_whole(response: AsyncReadResponse) -> None:
+    """Raise where ``response`` was cut short: esdbclient ends it as if the stream ended there."""
+    if await response.aio_call.code() is not grpc.StatusCode.OK:
+        raise asyncio.CancelledError if _cancelled() else ServiceUnavailable("the read was cut")
+
+
+@contextmanager
+def _heeding_cancellation() -> Iterator[None]:
+    """Tell our own cancellation from that of a call.
+
+    esdbclient reconnects by closing a channel, which cancels the calls of others that are on it.
+    """
+    try:
+        yield
+    except asyncio.CancelledError:
+        if _cancelled():
+            raise
+        raise ServiceUnavailable("the channel was closed") from None
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _streams_of(categories: Sequence[str]) -> list[str]:
