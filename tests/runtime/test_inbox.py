@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -255,6 +255,16 @@ async def test_what_is_out_of_reach_is_tried_as_long_as_it_takes(js: JetStreamCo
 
 
 @pytest.mark.usefixtures("streams")
+async def test_an_outage_is_not_held_against_a_message(js: JetStreamContext) -> None:
+    diary = Diary(*[Unavailable("STORE_UNAVAILABLE")] * 4, ValueError(), ValueError())
+    await publish(js, 1)
+    async with reacting(js, diary.react, max_deliver=3):
+        await diary.counts(7)
+        await all_settled(js)
+    assert await parked(js) == []
+
+
+@pytest.mark.usefixtures("streams")
 async def test_poison_is_parked_and_the_rest_flows(js: JetStreamContext) -> None:
     diary = Diary(*[ValueError("岗位\n不明")] * 9, about=2)
     await publish(js, 1, 2, 3)
@@ -346,6 +356,24 @@ async def test_an_idle_inbox_ends_when_told(js: JetStreamContext) -> None:
     for _ in range(20):
         async with reacting(js, Diary().react):
             await asyncio.sleep(0.003)
+
+
+@pytest.mark.usefixtures("streams")
+async def test_a_cancellation_swallowed_by_a_reaction_still_ends_the_inbox(
+    js: JetStreamContext,
+) -> None:
+    diary = Diary()
+
+    async def deaf(delivered: Delivered) -> None:
+        await diary.react(delivered)
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    await publish(js, 1, 2)
+    async with reacting(js, deaf) as task:
+        await diary.has(1)
+    assert task.cancelled()
+    assert diary.numbers == [1]
 
 
 @pytest.mark.usefixtures("streams")

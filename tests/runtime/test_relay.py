@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -19,7 +19,7 @@ from nats.js.api import RawStreamMsg, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
 
 from services.runtime import jetstream, relay
-from services.runtime.broker import connect, ensure_stream
+from services.runtime.broker import connect, ensure_parking, ensure_stream
 from services.runtime.published import Publication
 from services.runtime.recorded import Recorded
 from tests.broker import Broker
@@ -324,6 +324,76 @@ async def test_a_broker_killed_over_and_over_ends_up_with_everything_once(
             broker.restart()
         await reaches(js, 2000)
     assert await ids(js) == [happened(number).id for number in range(2000)]
+
+
+@pytest.mark.parametrize("size", [1, 20])
+async def test_nothing_is_stored_after_an_end_that_has_moved(
+    js: JetStreamContext, size: int
+) -> None:
+    messages: list[jetstream.Message] = [
+        (f"anlan.1.incident.Reported.{number}", b"", {}) for number in range(size)
+    ]
+    assert await jetstream.publish(js, messages, 0) == size
+    for moved in (0, size - 1, size + 1):
+        with pytest.raises(jetstream.Fenced):
+            await jetstream.publish(js, messages, moved)
+    assert await jetstream.read_end(js, STREAM) == jetstream.End(size, None)
+
+
+async def test_a_message_id_that_the_broker_knows_is_no_success(js: JetStreamContext) -> None:
+    message = ("anlan.1.incident.Reported.1", b"", {"Nats-Msg-Id": "known"})
+    await jetstream.publish(js, [message], 0)
+    with pytest.raises(jetstream.Fenced):
+        await jetstream.publish(js, [message], 1)
+
+
+async def test_a_cancellation_swallowed_on_the_way_still_ends_the_relay(
+    js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered = asyncio.Event()
+    publish = js.publish
+
+    async def deaf(*args: Any, **kwargs: Any) -> Any:
+        entered.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return await publish(*args, **kwargs)
+
+    monkeypatch.setattr(js, "publish", deaf)
+    task = asyncio.create_task(relaying(js, Store(happened(0))))
+    await asyncio.wait_for(entered.wait(), 10)
+    task.cancel()
+    await asyncio.wait([task], timeout=5)
+    assert task.cancelled()
+    assert await ids(js) == [happened(0).id]
+
+
+async def test_processes_that_start_together_agree_on_the_stream(js: JetStreamContext) -> None:
+    await jetstream.publish(js, [("anlan.1.incident.Reported.1", b"", {})], 0)
+    both = [*SUBJECTS, "anlan.*.plan.>"]
+    await asyncio.gather(*(ensure_stream(js, STREAM, both) for _ in range(5)))
+    present = await js.stream_info(STREAM)
+    assert present.config.subjects == both
+    assert present.config.allow_atomic
+    assert present.config.deny_purge
+    assert present.state.messages == 1
+
+
+async def test_the_parking_may_stand_beside_any_stream(js: JetStreamContext) -> None:
+    await ensure_parking(js, "ANLAN_PARKED")
+    await js.publish("parked.dispatch.anlan.1.incident.Reported.1", b"")
+    await js.purge_stream("ANLAN_PARKED")
+
+
+async def test_the_first_connection_waits_for_the_broker(broker: Broker) -> None:
+    broker.kill()
+    connecting = asyncio.create_task(connect(broker.url, "early"))
+    await asyncio.sleep(0.3)
+    assert not connecting.done()
+    broker.restart()
+    client = await asyncio.wait_for(connecting, 10)
+    assert client.is_connected
+    await client.close()
 
 
 async def test_a_broker_that_refuses_batches_gets_messages_one_by_one(broker: Broker) -> None:
