@@ -135,21 +135,25 @@ class CommandHandler(Generic[C, S, E]):
         return self._remember(folded, str(cause.command_id))
 
     async def _begin(self, key: str, events: list[E], cause: Cause) -> Written:
-        """Append to a stream that was not read, as if it were new; it is read before it is kept.
-
-        The answer may be that of an earlier try, whose events differ in what a clock gave them.
-        """
+        """Append to a stream that was not read, as if it were new; it is read before it is kept."""
         position = await self._store.append(
             f"{self._decider.category}-{key}", self._propose(events, cause), NO_STREAM
         )
         return Written(len(events) - 1, position)
 
     def _propose(self, events: list[E], cause: Cause) -> list[Proposed]:
+        """Name each event after its command and its content.
+
+        A repetition that decides otherwise, on another clock or another body, is then never taken
+        for the first by the store: it is stale, and what is stored is read.
+        """
         metadata = cause.metadata()
-        return [
-            Proposed(uuid5(cause.command_id, str(n)), *self._decider.codec.encode(e), metadata)
-            for n, e in enumerate(events)
-        ]
+        proposed = []
+        for number, event in enumerate(events):
+            type_, data = self._decider.codec.encode(event)
+            id_ = uuid5(cause.command_id, f"{number} {type_} {data.decode()}")
+            proposed.append(Proposed(id_, type_, data, metadata))
+        return proposed
 
     async def _catch_up(self, key: str, folded: _Folded[S]) -> bool:
         """Fold what was written since; tell whether anything was."""
