@@ -110,6 +110,7 @@ class _Pipe:
             for future, _, _ in self._waiting.values():
                 if not future.done():
                     future.set_exception(ServiceUnavailable("append stream broke"))
+                    future.exception()  # its waiter may have met the break by itself
 
 
 def _uuid(dto: Any) -> UUID:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,14 +120,14 @@ class EventStore:
         ]
         version = StreamState.NO_STREAM if expected == NO_STREAM else expected
         try:
-            return await self._appender.append(stream, version, new, timeout_s=TIMEOUT_S)
-        except EventStoreDBClientException as error:
-            failure = error
-        try:
+            try:
+                with _heeding_cancellation():
+                    return await self._appender.append(stream, version, new, timeout_s=TIMEOUT_S)
+            except EventStoreDBClientException as failure:
+                if isinstance(failure, _FINAL):
+                    raise
             async for attempt in _retrying():
-                with attempt:
-                    if isinstance(failure, _FINAL):
-                        raise failure
+                with attempt, _heeding_cancellation():
                     # esdbclient's own call, which also finds a new leader
                     return await self._client.append_to_stream(
                         stream, current_version=version, events=new, timeout=TIMEOUT_S
@@ -143,7 +143,7 @@ class EventStore:
 
     async def read_all(
         self, categories: Sequence[str], after: int | None = None
-    ) -> AsyncIterator[Recorded]:
+    ) -> AsyncGenerator[Recorded, None]:
         """Yield the events of ``categories`` in log order, up to the end of the log.
 
         Raises Unavailable when the store does not answer to the end.
@@ -165,7 +165,7 @@ class EventStore:
 
     async def subscribe(
         self, categories: Sequence[str], after: int | None = None
-    ) -> AsyncIterator[Recorded | Progress]:
+    ) -> AsyncGenerator[Recorded | Progress, None]:
         """Yield events of ``categories`` after a commit position, and then as they come.
 
         Ends or raises when the connection drops; the caller resumes from what it has processed.
