@@ -71,7 +71,10 @@ def play(
 
                 board = LiveBoard(console, client, player)
             async with board:
-                return await player.play(), receiver
+                tally = await player.play()
+                if receiver is not None:
+                    await player.let_notifications_arrive()
+                return tally, receiver
 
     if not as_json:
         console.print(f"[bold]{escape(scenario.title)}[/]  exercise {scenario.run}")

@@ -13,10 +13,23 @@ from typing import Any
 from google.protobuf.message import Message
 
 from services.cli.client import Client, OutOfReach, Refusal
+from services.cli.exits import Exit
 from services.cli.rpc import dig, find, plain, same
-from services.cli.scenario import Act, Person, Race, Scenario, Step, Wait, build
+from services.cli.scenario import (
+    Act,
+    BadScenario,
+    Person,
+    Race,
+    Scenario,
+    Step,
+    Wait,
+    build,
+    filled,
+)
 
 POLL_EVERY_S = 0.2
+NOTIFICATIONS_WITHIN_S = 20.0
+QUIET_READS = 5
 ASKED_HOW_FAR = (
     "command.IncidentService/ListIncidents",
     "dispatch.AssignmentService/ListAssignments",
@@ -95,6 +108,17 @@ class Player:
             await self._step(step)
         return self.tally
 
+    async def let_notifications_arrive(self) -> None:
+        """Wait until none is on its way any more, but not for ever."""
+        rpc = find("notify.NotificationService/ListNotifications")
+        wanted = rpc.request(incident_id=self.scenario.incident, state="NOTIFICATION_STATE_PENDING")
+        deadline = time.monotonic() + NOTIFICATIONS_WITHIN_S
+        quiet = 0
+        while quiet < QUIET_READS and time.monotonic() < deadline:
+            await asyncio.sleep(POLL_EVERY_S)
+            answer = await self._call(rpc, wanted, self.now, "")
+            quiet = 0 if answer.notifications else quiet + 1
+
     async def _position(self) -> int:
         """Return how far the log reaches before the first step, as far as any service has seen."""
         furthest = 0
@@ -124,6 +148,8 @@ class Player:
     async def _act(self, act: Act) -> Played:
         try:
             answer = await self._send(act)
+        except BadScenario as unknown:  # an earlier step did not bring what this one needs
+            return _played(act, Outcome.UNEXPECTED, str(unknown))
         except Refusal as refusal:
             expected = refusal.reason in act.refusals
             outcome = Outcome.REFUSED_AS_EXPECTED if expected else Outcome.UNEXPECTED
@@ -146,15 +172,15 @@ class Player:
         async def run(act: Act) -> tuple[Act, Any]:
             try:
                 return act, plain(await self._send(act))
-            except Refusal as refusal:
+            except (Refusal, BadScenario) as refusal:
                 return act, refusal
 
         results = await asyncio.gather(*(run(act) for act in race.acts))
         winners = [said for _, said in results if isinstance(said, Mapping)]
         fair = len(winners) == 1
         for act, said in results:
-            if isinstance(said, Refusal):
-                fitting = fair and said.reason in race.refusals
+            if isinstance(said, Exception):
+                fitting = fair and getattr(said, "reason", "") in race.refusals
                 outcome = Outcome.REFUSED_AS_EXPECTED if fitting else Outcome.UNEXPECTED
                 self._tell(_played(act, outcome, str(said), race.say))
             else:
@@ -165,22 +191,28 @@ class Player:
 
     async def _wait(self, wait: Wait) -> Played:
         deadline = time.monotonic() + max(wait.within_s, self.patience_s)
+        known = {"run": self.scenario.run, **self._saved}
         while True:
-            request = build(self.scenario, wait, self._saved, self.speed)
             try:
+                until = filled(list(wait.until), known, f"step {wait.number}")
+                request = build(self.scenario, wait, self._saved, self.speed)
                 answer = plain(await self._call(wait.rpc, request, wait.at, wait.person))
-            except Refusal as refusal:  # it may not be there yet
+            except BadScenario as unknown:
+                return _played(wait, Outcome.UNEXPECTED, str(unknown))
+            except Refusal as refusal:
+                if refusal.exit_code is not Exit.NOT_FOUND:
+                    return _played(wait, Outcome.UNEXPECTED, str(refusal))
                 answer, seen = {}, str(refusal)
             else:
                 seen = _short(answer)
             # The oldest of a list that is newest first: it stays the same when played again.
             parts = reversed(dig(answer, wait.each) or []) if wait.each else [answer]
             for part in parts:
-                if any(all(same(dig(part, p), w) for p, w in one.items()) for one in wait.until):
+                if any(all(same(dig(part, p), w) for p, w in one.items()) for one in until):
                     self._save(wait.save, part)
                     return _played(wait, Outcome.SEEN)
             if time.monotonic() > deadline:
-                return _played(wait, Outcome.UNEXPECTED, f"waited for {wait.until}, saw {seen}")
+                return _played(wait, Outcome.UNEXPECTED, f"waited for {until}, saw {seen}")
             await asyncio.sleep(POLL_EVERY_S)
 
     async def _send(self, act: Act) -> Any:

@@ -1,0 +1,164 @@
+"""The commands that look: timeline, board, units, statistics."""
+
+from __future__ import annotations
+
+import json as encoding
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from services.cli.exits import Exit, ends
+from services.cli.link import Link
+from services.cli.options import Address, Ca, Data, Json, PortBase, Token
+from services.cli.suite import DEFAULT_DATA, DEFAULT_PORT_BASE
+
+if TYPE_CHECKING:
+    from services.cli.client import Client
+
+app = typer.Typer()
+stats = typer.Typer(no_args_is_help=True, help="Statistics of what was recorded.")
+app.add_typer(stats, name="stats")
+
+AsOf = Annotated[
+    str, typer.Option(help="As recorded at a time (2026-06-18T04:15+08:00) or a position.")
+]
+Adcode = Annotated[str, typer.Option(help="Only inside this region, e.g. 431281106.")]
+Read = Callable[["Client"], Awaitable[dict[str, Any]]]
+
+
+@app.command()
+def timeline(
+    incident_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_of: AsOf = "",
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Show everything that happened in an incident, in the order it was recorded."""
+    with ends():
+        from services.cli import reads, views  # noqa: PLC0415
+
+        link = Link(port_base, data, token, address or (), ca)
+        bound = _moment(as_of)
+        answer = link.run(lambda client: reads.timeline(client, incident_id, bound))
+        if json:
+            for entry in answer["entries"]:
+                entry["data"] = encoding.loads(entry["data"] or "null")
+            _print(answer)
+        else:
+            views.show(views.timeline(answer, datetime.now(UTC)))
+        if not answer["entries"]:
+            print(f"anlan: nothing is recorded of {incident_id!r}", file=sys.stderr)
+            raise typer.Exit(Exit.NOT_FOUND)
+
+
+@app.command()
+def board(
+    adcode: Adcode = "",
+    as_of: AsOf = "",
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Show open incidents, and the units under way: those that do not answer come first."""
+    with ends():
+        from services.cli import reads, views  # noqa: PLC0415
+
+        link = Link(port_base, data, token, address or (), ca)
+        bound = _moment(as_of)
+        answer = link.run(lambda client: reads.board(client, adcode, bound))
+        _print(answer) if json else views.show(views.board(answer, datetime.now(UTC)))
+
+
+@app.command()
+def units(
+    kind: Annotated[str, typer.Option(help="E.g. engine, boat, medical.")] = "",
+    status: Annotated[
+        str, typer.Option(help="available, reserved, assigned or out-of-service.")
+    ] = "",
+    adcode: Adcode = "",
+    as_of: AsOf = "",
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Show the units (力量): which can be sent, and who holds the others."""
+    with ends():
+        from services.cli import reads, views  # noqa: PLC0415
+
+        if status not in {"", "available", "reserved", "assigned", "out-of-service"}:
+            raise typer.BadParameter(
+                f"{status!r}: want available, reserved, assigned or out-of-service",
+                param_hint="--status",
+            )
+        link = Link(port_base, data, token, address or (), ca)
+        bound = _moment(as_of)
+        answer = link.run(lambda client: reads.units(client, kind, status, adcode, bound))
+        _print(answer) if json else views.show(views.units(answer, datetime.now(UTC)))
+
+
+@stats.command("response-times")
+def response_times(
+    time_zone: Annotated[
+        str, typer.Option(help="In which years begin, e.g. America/Los_Angeles.")
+    ] = "Asia/Shanghai",
+    exercise: Annotated[str, typer.Option(help="Of this drill; default: in earnest.")] = "",
+    since: Annotated[str, typer.Option(help="Dispatched at or after, e.g. 2026-01-01.")] = "",
+    until: Annotated[str, typer.Option(help="Dispatched before.")] = "",
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Show call processing, turnout and travel times per unit kind and year."""
+    with ends():
+        from zoneinfo import ZoneInfo  # noqa: PLC0415
+
+        from services.cli import reads, views  # noqa: PLC0415
+
+        try:
+            zone = ZoneInfo(time_zone)
+        except (KeyError, ValueError, OSError):
+            raise typer.BadParameter(
+                f"no zone {time_zone!r}; want e.g. Asia/Shanghai", param_hint="--time-zone"
+            ) from None
+        begin, end = (_at(text, zone) if text else None for text in (since, until))
+        link = Link(port_base, data, token, address or (), ca)
+        answer = link.run(
+            lambda client: reads.response_times(client, time_zone, exercise, begin, end)
+        )
+        _print(answer) if json else views.show(views.response_times(answer, datetime.now(UTC)))
+
+
+def _moment(as_of: str) -> str:
+    """Return ``as_of`` as the API takes it: a position, or a time with its zone."""
+    from services.cli.views import BEIJING  # noqa: PLC0415
+
+    return as_of if as_of.isdigit() or not as_of else _at(as_of, BEIJING).isoformat()
+
+
+def _at(text: str, zone: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time: want e.g. 2026-06-18T04:15+08:00") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+
+def _print(answer: dict[str, Any]) -> None:
+    encoding.dump(answer, sys.stdout, ensure_ascii=False, indent=1)
+    sys.stdout.write("\n")

@@ -1,0 +1,98 @@
+"""The commands that play drills and import records."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from services.cli.exits import Exit, ends
+from services.cli.link import Link
+from services.cli.options import Address, Ca, Data, File, Json, PortBase, Token
+from services.cli.suite import DEFAULT_DATA, DEFAULT_PORT_BASE
+
+drill = typer.Typer(no_args_is_help=True, help="Play drills (演练) through the public APIs.")
+
+
+@drill.command("play")
+def drill_play(
+    file: File,
+    exercise_id: Annotated[
+        str, typer.Option(help="Marks all that the drill records; default: the drill's own id.")
+    ] = "",
+    speed: Annotated[
+        float, typer.Option(min=0, help="60 plays an hour in a minute; 0 does not wait.")
+    ] = 600,
+    start: Annotated[
+        str, typer.Option(help="Begin then instead, e.g. 2026-06-18T01:10+08:00.")
+    ] = "",
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to go on asking a service that is away.")
+    ] = 60,
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Play a scenario.
+
+    Every act is made by its own person.  Playing the same exercise again adds nothing; an
+    interrupted play goes on where it stopped.  Ends with 0 only if everything went as the file
+    says.
+    """
+    with ends():
+        from services.cli import drill as drills  # noqa: PLC0415
+        from services.cli.scenario import instant  # noqa: PLC0415
+
+        went_well = drills.play(
+            Link(port_base, data, token, address or (), ca),
+            file,
+            exercise_id=exercise_id,
+            start=instant(start, None, "--start") if start else None,
+            speed=speed,
+            patience_s=patience,
+            as_json=json,
+        )
+        if not went_well:
+            raise typer.Exit(Exit.FAILED)
+
+
+@drill.command("check")
+def drill_check(file: File) -> None:
+    """Read a scenario and build every request in it, without playing."""
+    with ends():
+        from services.cli.scenario_file import load  # noqa: PLC0415
+
+        scenario = load(file)
+        typer.echo(
+            f"{scenario.title}: {len(scenario.steps)} steps, {len(list(scenario.acts()))} acts"
+        )
+
+
+imports = typer.Typer(no_args_is_help=True, help="Import records through the public APIs.")
+
+
+@imports.command("sffd")
+def import_sffd(
+    file: File,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many rows.")] = None,
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Import San Francisco's fire calls (DataSF, "Fire Department Calls for Service").
+
+    Each row becomes an assignment or is listed with the reason why not.  Importing the same rows
+    again adds nothing.
+    """
+    with ends():
+        from services.cli import imports as importing  # noqa: PLC0415
+
+        link = Link(port_base, data, token, address or (), ca)
+        if not importing.run(link, file, limit=limit, as_json=json):
+            raise typer.Exit(Exit.FAILED)

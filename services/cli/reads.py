@@ -1,0 +1,99 @@
+"""Reads for the views: every page of a list, in the JSON form that `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from google.protobuf import json_format
+
+from services.cli.client import Client
+from services.cli.rpc import find, plain
+
+PATIENCE_S = 5.0
+
+
+async def one(client: Client, name: str, fields: Mapping[str, Any], as_of: str = "") -> Any:
+    """Return the answer of one read; ``as_of`` is a position of the log or a time."""
+    rpc = find(name)
+    asked = {**fields, "read": _read(as_of)} if as_of else fields
+    request = json_format.ParseDict(dict(asked), rpc.request())
+    return plain(await client.call(rpc, request, patience_s=PATIENCE_S))
+
+
+async def every(
+    client: Client, name: str, part: str, fields: Mapping[str, Any], as_of: str = ""
+) -> dict[str, Any]:
+    """Return the answer of a list with all pages' ``part`` in one."""
+    found: list[Any] = []
+    token = ""
+    while True:
+        page = await one(client, name, {**fields, "page_token": token}, as_of)
+        found += page[part]
+        token = page["next_page_token"]
+        if not token:
+            return {part: found, "freshness": page["freshness"]}
+
+
+async def timeline(client: Client, incident_id: str, as_of: str) -> dict[str, Any]:
+    fields = {"incident_id": incident_id, "page_size": 500}
+    return await every(client, "audit.TimelineService/GetTimeline", "entries", fields, as_of)
+
+
+async def board(client: Client, adcode: str, as_of: str) -> dict[str, Any]:
+    """Return the incidents that are not closed, and the assignments under way."""
+    incidents = await every(
+        client,
+        "command.IncidentService/ListIncidents",
+        "incidents",
+        {"adcode": adcode, "page_size": 500},
+        as_of,
+    )
+    assignments = await every(
+        client,
+        "dispatch.AssignmentService/ListAssignments",
+        "assignments",
+        {"page_size": 500},
+        as_of,
+    )
+    shown = [i for i in incidents["incidents"] if i["state"] != "INCIDENT_STATE_CLOSED"]
+    inside = [
+        one
+        for one in assignments["assignments"]
+        if not adcode or str((one["destination"] or {}).get("adcode", "")).startswith(adcode)
+    ]
+    return {
+        "incidents": shown,
+        "assignments": inside,
+        "freshness": {
+            "command": incidents["freshness"],
+            "dispatch": assignments["freshness"],
+        },
+    }
+
+
+async def units(client: Client, kind: str, status: str, adcode: str, as_of: str) -> dict[str, Any]:
+    wanted = {"kind": kind, "adcode": adcode}
+    if status:
+        wanted["status"] = f"UNIT_STATUS_{status.upper().replace('-', '_')}"
+    fields = {"filter": wanted, "page_size": 500}
+    return await every(client, "resources.UnitService/ListUnits", "units", fields, as_of)
+
+
+async def response_times(
+    client: Client, time_zone: str, exercise: str, start: datetime | None, end: datetime | None
+) -> dict[str, Any]:
+    fields: dict[str, Any] = {"time_zone": time_zone, "exercise": exercise}
+    if start is not None:
+        fields["start_time"] = start.isoformat()
+    if end is not None:
+        fields["end_time"] = end.isoformat()
+    answer: dict[str, Any] = await one(
+        client, "dispatch.AssignmentService/GetResponseTimes", fields
+    )
+    return answer
+
+
+def _read(as_of: str) -> dict[str, str]:
+    return {"as_of_position" if as_of.isdigit() else "as_of_time": as_of}

@@ -1,0 +1,159 @@
+"""Tables for people, from the same answers that `--json` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+LEVEL_NAMES = {"IV": "Ⅳ", "III": "Ⅲ", "II": "Ⅱ", "I": "Ⅰ"}
+
+
+WIDE = 240
+
+
+def show(view: RenderableType) -> None:
+    """Print for people; a file or a pipe is wide, so that each row is one line."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=WIDE)
+    console.print(view)
+
+
+def timeline(answer: Mapping[str, Any], now: datetime) -> RenderableType:
+    table = _table("position", "happened", "recorded", "who", "what")
+    for entry in answer["entries"]:
+        table.add_row(
+            str(entry["position"]),
+            clock(entry["occur_time"]),
+            clock(entry["record_time"]),
+            f"{entry['actor']} ({entry['role']})" if entry["role"] else str(entry["actor"]),
+            Text(str(entry["summary"] or entry["type"])),
+        )
+    count = Text(f"{len(answer['entries'])} events", style="bold")
+    drills = sorted({e["exercise"] for e in answer["entries"] if e["exercise"]})
+    if drills:
+        count.append(f"   drill {', '.join(drills)}", style="yellow")
+    return Group(table, count, fresh(answer["freshness"], now))
+
+
+def board(answer: Mapping[str, Any], now: datetime) -> RenderableType:
+    incidents = _table("incident", "title", "state", "grade", "level", "commander", "since")
+    for one in answer["incidents"]:
+        pending = (one["pending_transfer"] or {}).get("to", "")
+        incidents.add_row(
+            Text(one["incident_id"]),
+            Text(one["title"] + ("  演练" if one["exercise"] else "")),
+            word(one["state"], "INCIDENT_STATE_"),
+            word(one["grade"], "GRADE_"),
+            level(one["response_level"]),
+            Text(one["commander"] + (f" → {pending}?" if pending else "") or "—"),
+            clock(one["open_time"]),
+        )
+    assignments = _table("unit", "kind", "incident", "state", "dispatched", "by")
+    for one in answer["assignments"]:
+        overdue = one["acknowledgement_overdue"]
+        assignments.add_row(
+            Text(one["unit_id"]),
+            one["unit_kind"],
+            Text(one["incident_id"]),
+            word(one["state"], "ASSIGNMENT_STATE_") + (" — NO ANSWER" if overdue else ""),
+            clock(one["dispatch_time"]),
+            Text(one["dispatched_by"]),
+            style="bold red" if overdue else None,
+        )
+    return Group(
+        Text(f"{len(answer['incidents'])} open incidents", style="bold"),
+        *([incidents] if answer["incidents"] else []),
+        fresh(answer["freshness"]["command"], now),
+        Text(f"\n{len(answer['assignments'])} assignments under way", style="bold"),
+        *([assignments] if answer["assignments"] else []),
+        fresh(answer["freshness"]["dispatch"], now),
+    )
+
+
+def units(answer: Mapping[str, Any], now: datetime) -> RenderableType:
+    table = _table("unit", "name", "kind", "status", "home", "staffing", "held for")
+    styles = {"available": "green", "out of service": "red"}
+    for one in answer["units"]:
+        status = word(one["status"], "UNIT_STATUS_")
+        holds = [f"{hold['incident_id']} ({hold['holder']})" for hold in one["holds"]]
+        why = one["out_of_service_reason"]
+        table.add_row(
+            Text(one["unit_id"]),
+            Text(one["name"] + ("  演练" if one["exercise"] else "")),
+            one["kind"],
+            Text(status, style=styles.get(status, "yellow")),
+            (one["home"] or {}).get("adcode", ""),
+            str(one["staffing"]),
+            Text(", ".join(holds) or why),
+        )
+    count = Text(f"{len(answer['units'])} units", style="bold")
+    return Group(table, count, fresh(answer["freshness"], now))
+
+
+def response_times(answer: Mapping[str, Any], now: datetime) -> RenderableType:
+    table = Table(title="seconds: median / 90th percentile (how many)", title_justify="left")
+    table.add_column("unit kind")
+    for heading in ("year", "call processing", "turnout", "travel", "reversed"):
+        table.add_column(heading, justify="right")
+    for row in answer["rows"]:
+        table.add_row(
+            row["unit_kind"],
+            str(row["year"]),
+            interval(row["call_processing"]),
+            interval(row["turnout"]),
+            interval(row["travel"]),
+            str(row["reversed"] or ""),
+        )
+    if not answer["rows"]:
+        return Group(Text("no assignments to measure"), fresh(answer["freshness"], now))
+    return Group(table, fresh(answer["freshness"], now))
+
+
+def interval(measured: Mapping[str, Any] | None) -> str:
+    if not measured or not int(measured["count"]):
+        return "—"
+    return f"{measured['median_s']:.0f} / {measured['p90_s']:.0f} ({measured['count']})"
+
+
+def clock(stamp: str | None) -> str:
+    """Return the time on the wall in Asia/Shanghai."""
+    if not stamp:
+        return "—"
+    return datetime.fromisoformat(stamp).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def word(value: str, prefix: str) -> str:
+    text = value.removeprefix(prefix).lower().replace("_", " ")
+    return "—" if text == "unspecified" else text
+
+
+def level(value: str) -> str:
+    return LEVEL_NAMES.get(value.removeprefix("RESPONSE_LEVEL_"), "—")
+
+
+def fresh(freshness: Mapping[str, Any], now: datetime) -> Text:
+    """Say how far the answer has seen: an old board must not pass for a quiet one."""
+    stamp = freshness.get("event_time")
+    if not int(freshness.get("position") or 0) or not stamp:
+        return Text("nothing recorded yet", style="dim")
+    return Text(
+        f"as recorded up to position {freshness['position']}, {clock(stamp)}; "
+        f"read at {now.astimezone(BEIJING):%H:%M:%S} Asia/Shanghai",
+        style="dim",
+    )
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        clocked = heading in {"happened", "recorded", "dispatched", "since", "position"}
+        table.add_column(heading, overflow="fold", no_wrap=clocked)
+    return table
