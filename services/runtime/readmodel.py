@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +33,7 @@ from services.runtime.recorded import Recorded
 from services.runtime.rejection import Unavailable
 from services.runtime.store import EventStore, Progress
 
+IN_MEMORY = "sqlite+aiosqlite://"
 BATCH = 500
 WAIT_FOR_POSITION_S = 5.0
 RESUBSCRIBE_AFTER_S = 0.5
@@ -84,6 +87,11 @@ class ReadModel:
     def __init__(self, projection: Projection, store: EventStore, url: str) -> None:
         self._projection = projection
         self._store = store
+        self._folder = ""
+        if url == IN_MEMORY:
+            # One connection would be shared: a reader that lets go of it rolls the writer back.
+            self._folder = tempfile.mkdtemp(prefix="anlan-")
+            url = f"{IN_MEMORY}/{self._folder}/rows.db"
         self._engine = _engine(url)
         self._writer = _sqlite_writer(url)
         self._checkpoint = Table(
@@ -111,6 +119,8 @@ class ReadModel:
             self._writer.dispose()
         for engine, _ in self._pasts.values():
             await engine.dispose()
+        if self._folder:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def run(self) -> None:
         """Follow the store for ever.  Ends only with an error that no retry can cure."""
@@ -244,7 +254,7 @@ class ReadModel:
         if as_of in self._pasts:
             self._pasts.move_to_end(as_of)
             return self._pasts[as_of]
-        engine = _engine("sqlite+aiosqlite://")
+        engine = _engine(IN_MEMORY)
         seen = Seen()
         batch: list[Recorded] = []
         async with engine.begin() as connection:
@@ -267,7 +277,7 @@ class ReadModel:
 
 
 def _engine(url: str) -> AsyncEngine:
-    if url == "sqlite+aiosqlite://":
+    if url == IN_MEMORY:
         return create_async_engine(url, poolclass=StaticPool)
     engine = create_async_engine(url)
     if url.startswith("sqlite"):

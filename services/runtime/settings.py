@@ -20,7 +20,7 @@ class Settings(BaseSettings):
     """The event store: the embedded node, or an EventStoreDB/KurrentDB cluster."""
     nats_url: str = "nats://127.0.0.1:4311"
     read_model_url: str = "sqlite+aiosqlite://"
-    """SQLAlchemy URL of this service's own database; the default lives in memory."""
+    """SQLAlchemy URL of this service's own database; the default lasts as long as the process."""
     issuer: str = "anlan-development"
     """Whose tokens are accepted."""
     jwks: str = ""
