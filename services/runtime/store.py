@@ -14,6 +14,7 @@ import grpc
 import msgspec
 from esdbclient import AsyncEventStoreDBClient, NewEvent, RecordedEvent, StreamState
 from esdbclient.exceptions import (
+    CancelledByClient,
     EventStoreDBClientException,
     MaximumAppendSizeExceededError,
     NotFound,
@@ -34,6 +35,7 @@ KEEPALIVE = (
     # esdbclient's own KeepAliveInterval sets an option that gRPC does not know.
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # else a minute, whatever the line above says
     ("grpc.http2.max_pings_without_data", 0),
     # Without these a channel waits up to 2 minutes before it tries a restarted server again.
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -112,6 +114,8 @@ class EventStore:
         takes.  ``events`` is a list and not empty: esdbclient repeats a call, and an exhausted
         generator would be acknowledged as an empty append.
         """
+        if not isinstance(events, list):
+            raise TypeError("events must be a list")
         if not events:
             raise ValueError("an append of nothing")
         new = [
@@ -170,13 +174,14 @@ class EventStore:
 
         Ends or raises when the connection drops; the caller resumes from what it has processed.
         """
-        subscription = await self._client.subscribe_to_all(
-            commit_position=after,
-            filter_include=_streams_of(categories),
-            filter_by_stream_name=True,
-            include_checkpoints=True,
-            include_caught_up=True,
-        )
+        with _heeding_cancellation():
+            subscription = await self._client.subscribe_to_all(
+                commit_position=after,
+                filter_include=_streams_of(categories),
+                filter_by_stream_name=True,
+                include_checkpoints=True,
+                include_caught_up=True,
+            )
         async with subscription:
             async for event in subscription:
                 if event.is_checkpoint:
@@ -216,9 +221,9 @@ def _heeding_cancellation() -> Iterator[None]:
     """
     try:
         yield
-    except asyncio.CancelledError:
+    except (asyncio.CancelledError, CancelledByClient):
         if _cancelled():
-            raise
+            raise asyncio.CancelledError from None
         raise ServiceUnavailable("the channel was closed") from None
 
 
