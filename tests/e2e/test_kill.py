@@ -1,0 +1,95 @@
+"""Any one process dies in the middle of the drill, and nothing is lost, doubled or stuck."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import msgspec
+import pytest
+
+from services.cli.suite import PROCESSES
+from services.runtime.recorded import Recorded
+from tests.e2e.story import gaps, log_of, timeline
+from tests.e2e.test_drill import DRILL
+from tests.suite import RunningSuite, anlan_process
+
+KILL_AT_LINE = 60
+SETTLE_SECONDS = 60
+TRIES = {"AttemptStarted.v1", "DeliveryFailed.v1"}
+"""How often a delivery was tried may differ; what came of it may not."""
+RACERS = ("flood-2026-a8", "flood-2026-a7")
+"""Two dispatchers want one boat: either may get it."""
+OVERDUE = "AcknowledgementOverdue"
+"""A crew answers later than its limit when what it calls is down: true, and so recorded."""
+OUTCOMES = {"NotificationSent.v1", "NotificationSuppressed.v1", "NotificationParked.v1"}
+
+
+class Told(msgspec.Struct):
+    contact_id: str
+    event_type: str
+
+
+def effects(log: Sequence[Recorded]) -> Counter[tuple[str, str]]:
+    """Count what happened by stream and type; notifications by whom they told of what."""
+    found: Counter[tuple[str, str]] = Counter()
+    told: dict[str, Told] = {}
+    for event in log:
+        subject = event.stream.replace(*RACERS)
+        if event.category == "notification":
+            if event.revision == 0:
+                told[event.stream] = msgspec.json.decode(event.data, type=Told)
+            about = told[event.stream]
+            subject = f"{about.contact_id} of {about.event_type}"
+        if event.type not in TRIES and OVERDUE not in f"{event.type} {subject}":
+            found[subject, event.type] += 1
+    return found
+
+
+async def settled(suite: RunningSuite) -> list[Recorded]:
+    """Return the log once everybody who is to be told has been."""
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while True:
+            log = await log_of(suite)
+            asked = {e.stream for e in log if e.category == "notification"}
+            if asked == {e.stream for e in log if e.type in OUTCOMES}:
+                return log
+            await asyncio.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
+    """Return what the drill comes to when nothing dies."""
+    suite = RunningSuite.start(tmp_path_factory.mktemp("undisturbed"))
+    try:
+        played = suite.run("drill", "play", DRILL, "--speed", "0")
+        assert played.returncode == 0, played.stdout
+        return effects(await settled(suite))
+    finally:
+        suite.stop()
+
+
+@pytest.mark.parametrize("victim", PROCESSES)
+async def test_the_drill_survives_the_death_of(
+    victim: str,
+    start_suite: Callable[[], RunningSuite],
+    undisturbed: Counter[tuple[str, str]],
+) -> None:
+    suite = start_suite()
+    drill = anlan_process("drill", "play", DRILL, "--speed", "0", *suite.options)
+    assert drill.stdout is not None
+    said = []
+    for line in drill.stdout:
+        said.append(line)
+        if len(said) == KILL_AT_LINE:
+            suite.kill(victim)
+    assert drill.wait(60) == 0, "".join(said)
+    suite.await_line(f"{victim} died")
+    suite.await_line(f"{victim}.* ready")
+
+    log = await settled(suite)
+    assert gaps(log) == []
+    assert effects(log) == undisturbed
+    told = await timeline(suite, "flood-2026", log[-1].position)
+    assert "IncidentClosed.v1" in {entry.type for entry in told}
