@@ -1,0 +1,298 @@
+"""Two dispatch processes, crashes between any two steps, lost answers, news in any order.
+
+Whatever happens: a unit is out for one assignment only, an assignment that is under way holds its
+unit, the same request gets the same answer, and once recovery has run nothing is left hanging.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid5
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from tenacity import wait_none
+
+from anlan.dispatch.v1 import assignment_service_pb2 as pb
+from services.dispatch.domain.assignment import Requested, Underway
+from services.dispatch.policies import releasing
+from services.runtime import handle
+from services.runtime.actor import Actor
+from services.runtime.rejection import Rejection, Unavailable
+from services.runtime.store import StaleRevision
+from tests.dispatch.world import Activity, Process, World, quiet
+
+UNITS = ("boat-1", "boat-2")
+PEOPLE = tuple(
+    Actor(subject=name, roles=("dispatcher",), jurisdiction="431281") for name in ("lin", "wei")
+)
+SPACE = UUID(int=9)
+# How many gates something passes at once; most things go through undisturbed.
+FAR = st.one_of(st.just(99), st.integers(0, 16))
+METHODS = {
+    pb.CreateAssignmentRequest: "CreateAssignment",
+    pb.AcknowledgeAssignmentRequest: "AcknowledgeAssignment",
+    pb.RecordOnSceneRequest: "RecordOnScene",
+    pb.ClearAssignmentRequest: "ClearAssignment",
+    pb.CancelAssignmentRequest: "CancelAssignment",
+    pb.DeclineAssignmentRequest: "DeclineAssignment",
+}
+
+
+class Races(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.world = World(UNITS)
+        self.processes: list[Process] = []
+        self.requests: list[tuple[Any, Actor]] = []
+        self.answers: dict[str, tuple[object, ...]] = {}
+        self.digested: set[int] = set()
+        self.failures: list[BaseException] = []
+
+    @initialize()
+    def start(self) -> None:
+        self.processes = [Process(self.world), Process(self.world)]
+
+    # What people do.
+
+    @rule(
+        unit=st.sampled_from((*UNITS, "boat-9")),
+        who=st.sampled_from(PEOPLE),
+        at=st.integers(0, 1),
+        far=FAR,
+    )
+    def create(self, unit: str, who: Actor, at: int, far: int) -> None:
+        request = pb.CreateAssignmentRequest(
+            request_id=self._new_id(),
+            assignment_id=f"a{len(self.requests)}",
+            incident_id="i1",
+            unit_id=unit,
+        )
+        self._go_on(self._ask(request, who, at), far)
+
+    @precondition(lambda self: self.requests)
+    @rule(data=st.data(), at=st.integers(0, 1), far=FAR)
+    def retry(self, data: st.DataObject, at: int, far: int) -> None:
+        request, who = data.draw(st.sampled_from(self.requests))
+        self._go_on(self._ask(request, who, at, again=True), far)
+
+    @precondition(lambda self: self.world.streams)
+    @rule(data=st.data(), kind=st.sampled_from(list(METHODS)[1:]), at=st.integers(0, 1), far=FAR)
+    def act(self, data: st.DataObject, kind: Any, at: int, far: int) -> None:
+        assignment_id = data.draw(st.sampled_from(sorted(self.world.assignments())))
+        words: dict[type[Any], dict[str, str]] = {
+            pb.ClearAssignmentRequest: {"disposition": "done"},
+            pb.CancelAssignmentRequest: {"reason": "over"},
+            pb.DeclineAssignmentRequest: {"reason": "engine"},
+        }
+        request = kind(
+            request_id=self._new_id(), assignment_id=assignment_id, **words.get(kind, {})
+        )
+        self._go_on(self._ask(request, PEOPLE[0], at), far)
+
+    # What the suite does by itself.
+
+    @precondition(lambda self: self.world.streams)
+    @rule(data=st.data(), at=st.integers(0, 1), far=FAR)
+    def recover(self, data: st.DataObject, at: int, far: int) -> None:
+        assignment_id = data.draw(st.sampled_from(sorted(self.world.assignments())))
+        process = self.processes[at]
+        begun = self._begin(process, lambda: process.sending.recover(assignment_id, self.world.now))
+        self._go_on(begun, far)
+
+    @precondition(lambda self: self.world.messages)
+    @rule(data=st.data(), at=st.integers(0, 1), far=FAR)
+    def deliver(self, data: st.DataObject, at: int, far: int) -> None:
+        number = data.draw(st.integers(0, len(self.world.messages) - 1))
+        self._go_on(self._deliver(self.processes[at], number), far)
+
+    # What befalls everybody.
+
+    @precondition(lambda self: self._waiting())
+    @rule(data=st.data(), far=FAR)
+    def go_on(self, data: st.DataObject, far: int) -> None:
+        self._go_on(data.draw(st.sampled_from(self._waiting())), far)
+
+    @precondition(lambda self: self._waiting())
+    @rule(data=st.data())
+    def lose_the_answer(self, data: st.DataObject) -> None:
+        activity = data.draw(st.sampled_from(self._waiting()))
+        activity.open(Unavailable("LOST"))
+        self._settle(activity)
+
+    @rule(at=st.integers(0, 1))
+    def crash(self, at: int) -> None:
+        self.processes[at].die()
+        self._settle()
+        self.processes[at] = Process(self.world)
+
+    @rule(seconds=st.sampled_from((1, 16, 61, 301)))
+    def wait(self, seconds: int) -> None:
+        self.world.now += timedelta(seconds=seconds)
+
+    @rule()
+    def lose_or_find_resources(self) -> None:
+        self.world.reachable = not self.world.reachable
+
+    # What must hold.
+
+    @invariant()
+    def a_unit_is_out_once_and_held_by_whom_it_is_out_for(self) -> None:
+        out: dict[str, str] = {}
+        for assignment_id, state in self.world.assignments().items():
+            if isinstance(state, Underway):
+                unit_id = state.order.unit_id
+                assert unit_id not in out, f"{unit_id} is out for {out[unit_id]} too"
+                out[unit_id] = assignment_id
+                holders = [h.holder for h in self.world.holders(unit_id)]
+                assert holders == [assignment_id]
+
+    @invariant()
+    def nothing_fails_that_nobody_foresaw(self) -> None:
+        assert not self.failures
+
+    def teardown(self) -> None:
+        try:
+            for process in self.processes:
+                process.die()
+            self._settle()
+            self._recover_everything()
+            self._nothing_is_left_hanging()
+            self._repeat_everything()
+        finally:
+            self.loop.close()
+
+    def _recover_everything(self) -> None:
+        self.world.free = self.world.reachable = True
+        self.world.now += timedelta(seconds=16)
+        process = Process(self.world)
+        for assignment_id in sorted(self.world.assignments()):
+            if isinstance(self.world.state(assignment_id), Requested):
+                self._begin(
+                    process,
+                    lambda key=assignment_id: process.sending.recover(key, self.world.now),  # type: ignore[misc]
+                )
+        number = 0
+        while number < len(self.world.messages):
+            if number not in self.digested:
+                self._deliver(process, number)
+            number += 1
+        self.world.now += timedelta(seconds=61)
+
+    def _nothing_is_left_hanging(self) -> None:
+        states = self.world.assignments()
+        assert not [key for key, state in states.items() if isinstance(state, Requested)]
+        for unit_id in UNITS:
+            for hold in self.world.holders(unit_id):
+                assert isinstance(states[hold.holder], Underway)
+        self.a_unit_is_out_once_and_held_by_whom_it_is_out_for()
+        assert not self.failures
+
+    def _repeat_everything(self) -> None:
+        self.processes = [Process(self.world)]
+        for request, who in list(self.requests):
+            self._ask(request, who, 0, again=True)
+        assert not self.failures
+
+    # How it is done.
+
+    def _go_on(self, activity: Activity, far: int) -> None:
+        for _ in range(far):
+            if activity.gate is None:
+                break
+            activity.open()
+            self._settle(activity)
+
+    def _ask(self, request: Any, who: Actor, at: int, *, again: bool = False) -> Activity:
+        if not again:
+            self.requests.append((request, who))
+        process = self.processes[at]
+        method = getattr(process.servicer, METHODS[type(request)])
+
+        async def answered() -> None:
+            try:
+                answer = await method(request, None)
+                said: tuple[object, ...] = ("OK", answer.SerializeToString(deterministic=True))
+            except (Unavailable, StaleRevision):
+                return
+            except Rejection as refusal:
+                if type(request) is not pb.CreateAssignmentRequest:
+                    return  # nothing was written: it may be asked for again, and granted
+                said = (refusal.reason, refusal.message, tuple(sorted(refusal.context.items())))
+            first = self.answers.setdefault(request.request_id, said)
+            assert said == first
+
+        return self._begin(process, answered, who)
+
+    def _deliver(self, process: Process, number: int) -> Activity:
+        async def digested() -> None:
+            await process.react(self.world.messages[number])
+            self.digested.add(number)
+
+        return self._begin(process, digested)
+
+    def _begin(
+        self, process: Process, work: Callable[[], Awaitable[Any]], by: Actor = PEOPLE[0]
+    ) -> Activity:
+        async def begin() -> Activity:
+            return process.begin(work, by)
+
+        activity = self.loop.run_until_complete(begin())
+        assert activity.task is not None
+        activity.task.add_done_callback(self._ended)
+        self._settle(activity)
+        return activity
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None and not isinstance(failure, (Rejection, StaleRevision)):
+            self.failures.append(failure)
+
+    def _settle(self, activity: Activity | None = None) -> None:
+        self.loop.run_until_complete(quiet(activity))
+
+    def _waiting(self) -> list[Activity]:
+        return [a for p in self.processes for a in p.activities if a.gate is not None]
+
+    def _new_id(self) -> str:
+        return str(uuid5(SPACE, str(len(self.requests))))
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handle, "wait_random", lambda **_: wait_none())
+    monkeypatch.setattr(releasing, "AT_ONCE_S", 3600.0)
+
+
+def _run(examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        Races,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_nobody_is_sent_twice_and_nothing_hangs() -> None:
+    _run(40, 30)
+
+
+@pytest.mark.long
+def test_nobody_is_sent_twice_and_nothing_hangs_in_many_more_nights() -> None:
+    _run(3000, 60)
