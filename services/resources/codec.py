@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.resources.domain import depot, shelter, stock, transfer, unit
+from services.resources.domain import depot, shelter, stock, stock_rules, transfer, unit, unit_rules
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -48,13 +48,21 @@ SHELTERS: Codec[shelter.Event] = Codec(
 )
 
 UNIT = Decider(
-    category="unit", initial=unit.INITIAL, decide=unit.decide, evolve=unit.evolve, codec=UNITS
+    category="unit",
+    initial=unit.INITIAL,
+    decide=unit_rules.decide,
+    evolve=unit_rules.evolve,
+    codec=UNITS,
 )
 DEPOT = Decider(
     category="depot", initial=depot.INITIAL, decide=depot.decide, evolve=depot.evolve, codec=DEPOTS
 )
 STOCK = Decider(
-    category="stock", initial=stock.INITIAL, decide=stock.decide, evolve=stock.evolve, codec=STOCKS
+    category="stock",
+    initial=stock.INITIAL,
+    decide=stock_rules.decide,
+    evolve=stock_rules.evolve,
+    codec=STOCKS,
 )
 TRANSFER = Decider(
     category="transfer",

@@ -29,9 +29,8 @@ from services.resources.domain.stock import (
     TakeInShipment,
     UndoShipment,
     WriteOffStock,
-    decide,
-    evolve,
 )
+from services.resources.domain.stock_rules import decide, evolve
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 from services.runtime.rejection import AlreadyExists, Forbidden, Invalid, NotFound, Rejection

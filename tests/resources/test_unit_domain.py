@@ -23,9 +23,8 @@ from services.resources.domain.unit import (
     UnitReservationConfirmed,
     UnitReservationExpired,
     UnitReserved,
-    decide,
-    evolve,
 )
+from services.resources.domain.unit_rules import decide, evolve
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 from services.runtime.rejection import AlreadyExists, Forbidden, Invalid, NotFound, Rejection

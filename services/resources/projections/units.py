@@ -18,8 +18,8 @@ from services.resources.domain.unit import (
     UnitReservationConfirmed,
     UnitReservationExpired,
     UnitReserved,
-    held,
 )
+from services.resources.domain.unit_rules import held
 from services.resources.projections import tables
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
