@@ -9,12 +9,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	--require-hashes --only-binary :all: -r
 
 DRILL ?= drills/flood-2026.yaml
-SPEED ?= 120
+SPEED ?= 600
 DATA ?= .anlan
 # Processes that run tests side by side; the tests start real servers, so about one per core.
 WORKERS ?= 2
 PYTEST ?=
-SOURCES := services tests proto/build.py
+SOURCES := services tests deploy proto/build.py
 # The protos may only grow: they are held against the commit where this branch left main.
 AGAINST ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null)
 
