@@ -108,8 +108,8 @@ words = st.text(min_size=1, max_size=40).filter(
     lambda text: text.strip() and not NOT_IN_XML.search(text)
 )
 moments = st.datetimes(
-    datetime.min.replace(year=1975),
-    datetime.min.replace(year=2100),
+    datetime(1975, 1, 1),  # noqa: DTZ001
+    datetime(2100, 1, 1),  # noqa: DTZ001
     timezones=st.just(UTC),
 )
 

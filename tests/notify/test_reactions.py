@@ -1,0 +1,166 @@
+"""Public events become notifications: for whom, once, and never across the fence."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from anlan.events.v1 import assignment_events_pb2 as assignment_pb
+from anlan.events.v1 import incident_events_pb2 as incident_pb
+from anlan.type.v1 import place_pb2
+from services.notify.domain.contact import Channel
+from services.notify.reactions import notification_id
+from services.runtime.times import to_proto
+from tests.notify.bench import Bench, now
+from tests.notify.facts import desk
+from tests.notify.receivers import Hook
+
+SUBJECT = "anlan.431281102.assignment.UnitDispatched.a1"
+INCIDENT = "anlan.431281102.incident.{}.i1"
+
+
+def dispatched(bench: Bench, unit: str = "boat-3") -> assignment_pb.UnitDispatched:
+    return assignment_pb.UnitDispatched(
+        assignment_id="a1",
+        incident_id=bench.incident,
+        unit_id=f"{unit}-{bench.name}",
+        destination=place_pb2.Place(adcode="431281102", address="下坪村"),
+        order="转移群众",
+        occur_time=to_proto(now()),
+    )
+
+
+async def crew(bench: Bench, **changed: Any) -> str:
+    contact = await bench.register(unit_id=f"boat-3-{bench.name}", **changed)
+    return contact.contact_id
+
+
+async def told(bench: Bench) -> dict[str, str]:
+    """Return the states of this bench's notifications, by contact."""
+    await bench.model.caught_up.wait()
+    rows = await bench.until(lambda _: True)
+    return {row.contact_id.removesuffix(f"-{bench.name}"): row.state for row in rows}
+
+
+async def settled(bench: Bench, *ids: str) -> dict[str, str]:
+    wanted = {id_.removesuffix(f"-{bench.name}") for id_ in ids}
+    await bench.until(lambda rows: len(rows) >= len(wanted))
+    return await told(bench)
+
+
+async def test_a_dispatch_is_told_to_the_crew_and_to_the_duty_officers_above(bench: Bench) -> None:
+    await crew(bench)
+    await bench.register(desk)
+    await bench.register(desk, contact_id="anjiang", adcode="431281102")
+    await bench.register(desk, contact_id="qiancheng", adcode="431281101")
+    await bench.register(contact_id="other-crew", unit_id="boat-4")
+    await bench.happened(dispatched(bench), SUBJECT)
+    rows = await bench.until(lambda rows: len(rows) >= 3)
+    assert {row.contact_id.removesuffix(f"-{bench.name}") for row in rows} == {
+        "boat-3-phone",
+        "desk",
+        "anjiang",
+    }
+
+
+async def test_a_contact_registered_the_instant_before_is_told(bench: Bench) -> None:
+    """The rows follow the store; the reaction waits for them."""
+    for number in range(10):
+        contact_id = await crew(bench, contact_id=f"c{number}")
+        event_id = await bench.happened(dispatched(bench), SUBJECT)
+        assert await bench.history(notification_id(event_id, contact_id))
+
+
+async def test_a_redelivered_event_writes_nothing_twice(bench: Bench) -> None:
+    contact_id = await crew(bench)
+    message, event_id = dispatched(bench), uuid4()
+    for _ in range(3):
+        await bench.happened(message, SUBJECT, id_=event_id)
+    second = await bench.another()
+    await second.happened(message, SUBJECT, id_=event_id)
+    key = notification_id(event_id, contact_id)
+    assert await bench.history(key) == ["NotificationRequested.v1"]
+
+
+async def test_a_redelivery_writes_what_a_crash_had_kept(bench: Bench) -> None:
+    first = await crew(bench)
+    message = dispatched(bench)
+    event_id = await bench.happened(message, SUBJECT)
+    second = await crew(bench, contact_id="relief-phone")  # not there at the first delivery
+    await bench.happened(message, SUBJECT, id_=event_id)
+    for contact_id in (first, second):
+        assert await bench.history(notification_id(event_id, contact_id)) == [
+            "NotificationRequested.v1"
+        ]
+
+
+async def test_everybody_on_the_incident_is_told_who_commands(bench: Bench) -> None:
+    await crew(bench)
+    await bench.happened(
+        incident_pb.IncidentOpened(
+            incident_id=bench.incident,
+            title="沅水堤防管涌",
+            place=place_pb2.Place(adcode="431281102", address="下坪村三组"),
+            occur_time=to_proto(now()),
+        ),
+        INCIDENT.format("IncidentOpened"),
+    )
+    await bench.happened(dispatched(bench), SUBJECT)
+    await bench.happened(
+        incident_pb.CommandTransferred(
+            incident_id=bench.incident, outgoing="chen", incoming="zhou", occur_time=to_proto(now())
+        ),
+        INCIDENT.format("CommandTransferred"),
+    )
+    rows = await bench.until(lambda rows: len(rows) >= 2)
+    transfer = [row for row in rows if row.event_type.endswith("CommandTransferred")]
+    assert [row.contact_id for row in transfer] == [f"boat-3-phone-{bench.name}"]
+    assert "改为 zhou" in transfer[0].text
+    assert "沅水堤防管涌" in transfer[0].subject
+
+
+async def test_a_drill_reaches_no_live_contact(bench: Bench) -> None:
+    async with Hook() as live, Hook() as drill:
+        await crew(bench, address=live.url)
+        await crew(bench, contact_id="sim", address=drill.url, exercise_only=True)
+        bench.deliver()
+        await bench.happened(dispatched(bench), SUBJECT, exercise="drill-7")
+        await drill.got(1)
+        rows = await bench.until(lambda rows: {row.state for row in rows} == {"sent", "suppressed"})
+        assert live.posts == []
+        assert drill.posts[0].body["exercise"] == "drill-7"
+        assert drill.posts[0].body["text"].startswith("【演练】")
+    held = [row for row in rows if row.state == "suppressed"]
+    assert [row.contact_id for row in held] == [f"boat-3-phone-{bench.name}"]
+
+
+async def test_earnest_reaches_no_contact_for_drills(bench: Bench) -> None:
+    await crew(bench)
+    await crew(bench, contact_id="sim", exercise_only=True)
+    await bench.happened(dispatched(bench), SUBJECT)
+    assert await settled(bench, "boat-3-phone") == {"boat-3-phone": "pending"}
+
+
+async def test_one_drills_contacts_have_no_part_in_another(bench: Bench) -> None:
+    await crew(bench, contact_id="sim-8", exercise_only=True, registered_in="drill-8")
+    await crew(bench, contact_id="sim-7", exercise_only=True, registered_in="drill-7")
+    await bench.happened(dispatched(bench), SUBJECT, exercise="drill-7")
+    assert await settled(bench, "sim-7") == {"sim-7": "pending"}
+
+
+async def test_a_removed_contact_is_not_told(bench: Bench) -> None:
+    contact = await bench.register(unit_id=f"boat-3-{bench.name}")
+    await crew(bench, contact_id="relief-phone")
+    await bench.remove(contact)
+    await bench.happened(dispatched(bench), SUBJECT)
+    assert await settled(bench, "relief-phone") == {"relief-phone": "pending"}
+
+
+async def test_a_crew_with_two_ways_is_told_on_both(bench: Bench) -> None:
+    await crew(bench)
+    await crew(bench, contact_id="mail", channel=Channel.EMAIL, address="boat3@hongjiang.example")
+    await bench.happened(dispatched(bench), SUBJECT)
+    assert await settled(bench, "boat-3-phone", "mail") == {
+        "boat-3-phone": "pending",
+        "mail": "pending",
+    }
