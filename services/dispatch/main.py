@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.dispatch.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
@@ -32,7 +35,19 @@ from services.runtime.store import EventStore
 DOMAIN = "dispatch.anlan"
 
 
+NAMES = [pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name]
+
+
 async def serve(settings: Settings) -> None:
+    async with wired(settings, now) as (server, model, tasks):
+        await app.run(server, NAMES, [model], tasks)
+
+
+@asynccontextmanager
+async def wired(
+    settings: Settings, now: Callable[[], datetime]
+) -> AsyncIterator[tuple[Server, ReadModel, list[Coroutine[Any, Any, None]]]]:
+    """Yield the server, its read model, and what runs beside them."""
     store = EventStore(settings.esdb_uri)
     await store.connect()
     model = ReadModel(DISPATCH, store, settings.read_model_url)
@@ -90,38 +105,34 @@ async def serve(settings: Settings) -> None:
     async def on_hold(delivered: Delivered) -> None:
         await letting_go.on_hold(delivered.event)
 
+    tasks = [
+        publish(),
+        inbox(
+            js=js,
+            stream="ANLAN_COMMAND",
+            durable="dispatch_incidents",
+            subjects=incidents.SUBJECTS,
+            react=on_incident,
+        ),
+        inbox(
+            js=js,
+            stream=STREAM,
+            durable="dispatch_endings",
+            subjects=releasing.ENDING_SUBJECTS,
+            react=on_ending,
+        ),
+        inbox(
+            js=js,
+            stream="ANLAN_RESOURCES",
+            durable="dispatch_holds",
+            subjects=releasing.HOLD_SUBJECTS,
+            react=on_hold,
+        ),
+        ring_when_due(model, clocks.next_overdue, overdue.ring, now),
+        ring_when_due(model, clocks.next_left_behind, sending.recover, now),
+    ]
     try:
-        await app.run(
-            server,
-            [pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name],
-            [model],
-            [
-                publish(),
-                inbox(
-                    js=js,
-                    stream="ANLAN_COMMAND",
-                    durable="dispatch_incidents",
-                    subjects=incidents.SUBJECTS,
-                    react=on_incident,
-                ),
-                inbox(
-                    js=js,
-                    stream=STREAM,
-                    durable="dispatch_endings",
-                    subjects=releasing.ENDING_SUBJECTS,
-                    react=on_ending,
-                ),
-                inbox(
-                    js=js,
-                    stream="ANLAN_RESOURCES",
-                    durable="dispatch_holds",
-                    subjects=releasing.HOLD_SUBJECTS,
-                    react=on_hold,
-                ),
-                ring_when_due(model, clocks.next_overdue, overdue.ring, now),
-                ring_when_due(model, clocks.next_left_behind, sending.recover, now),
-            ],
-        )
+        yield server, model, tasks
     finally:
         await resources.close()
         await command.close()
