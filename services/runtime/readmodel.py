@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -25,57 +23,30 @@ from sqlalchemy import (
     event,
     inspect,
     select,
+    update,
 )
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
 
+from services.runtime.past import Pasts
+from services.runtime.projection import EPOCH, AsOf, Projection, Seen
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Unavailable
 from services.runtime.store import EventStore, Progress
+from services.runtime.times import micros
+
+__all__ = ["AsOf", "Projection", "ReadModel", "Seen"]
 
 IN_MEMORY = "sqlite+aiosqlite://"
 BATCH = 500
 WAIT_FOR_POSITION_S = 5.0
 RESUBSCRIBE_AFTER_S = 0.5
-KEPT_PASTS = 4
-EPOCH = datetime.fromtimestamp(0, UTC)
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class AsOf:
-    """An instant of the record: a position of the log, or a time on the store's clock."""
-
-    position: int | None = None
-    time: datetime | None = None
-
-    def includes(self, past: Recorded) -> bool:
-        if self.position is not None:
-            return past.position <= self.position
-        return self.time is None or past.created_at <= self.time
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The last event that a read model has folded."""
-
-    position: int = 0
-    time: datetime = EPOCH
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Projection:
-    """``name`` ends in a version: raise it whenever tables or ``apply`` change, and rows rebuild.
-
-    ``apply`` folds one event into the tables.  It is called in log order, each event once, and must
-    not read a clock: the same events give the same rows.
-    """
-
-    name: str
-    categories: Sequence[str]
-    tables: MetaData
-    apply: Callable[[Connection, Recorded], None]
+class _Fenced(Exception):
+    """The rows are not where this process left them: another one folded, or a commit got lost."""
 
 
 class ReadModel:
@@ -103,7 +74,7 @@ class ReadModel:
             extend_existing=True,
         )
         self._advanced = asyncio.Condition()
-        self._pasts: OrderedDict[AsOf, tuple[AsyncEngine, Seen]] = OrderedDict()
+        self._pasts = Pasts(projection, store)
         self.seen = Seen()
         self.caught_up = asyncio.Event()
 
@@ -111,14 +82,13 @@ class ReadModel:
         """Create the tables, or drop and create them where another version left its own."""
         async with self._engine.begin() as connection:
             await connection.run_sync(self._prepare)
-            self.seen = await connection.run_sync(self._load)
+        await self._look()
 
     async def close(self) -> None:
         await self._engine.dispose()
         if self._writer is not None:
             self._writer.dispose()
-        for engine, _ in self._pasts.values():
-            await engine.dispose()
+        await self._pasts.close()
         if self._folder:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
@@ -127,24 +97,25 @@ class ReadModel:
         while True:
             try:
                 await self._follow()
-            except (Unavailable, OSError) as dropped:
-                log.warning("subscription dropped", model=self._projection.name, why=repr(dropped))
             except Exception as dropped:
-                if type(dropped).__module__.partition(".")[0] not in {"esdbclient", "grpc"}:
+                if not _passing(dropped):
                     raise
                 log.warning("subscription dropped", model=self._projection.name, why=repr(dropped))
             await asyncio.sleep(RESUBSCRIBE_AFTER_S)
 
     async def _follow(self) -> None:
+        await self._look()
         queue: asyncio.Queue[Recorded | Progress | None] = asyncio.Queue(2 * BATCH)
+        after = self.seen.position or None
 
         async def pump() -> None:
             try:
-                after = self.seen.position or None
                 async for item in self._store.subscribe(self._projection.categories, after):
                     await queue.put(item)
             finally:
-                await queue.put(None)
+                task = asyncio.current_task()
+                if task is not None and not task.cancelling():  # else nobody takes it
+                    await queue.put(None)
 
         pumping = asyncio.create_task(pump())
         try:
@@ -179,8 +150,16 @@ class ReadModel:
         else:
             async with self._engine.begin() as connection:
                 await connection.run_sync(self._fold, batch)
+        await self._advance(Seen(batch[-1].position, batch[-1].created_at))
+
+    async def _look(self) -> None:
+        """Learn from the rows themselves how far they are."""
+        async with self._engine.connect() as connection:
+            await self._advance(await connection.run_sync(self._load))
+
+    async def _advance(self, seen: Seen) -> None:
         async with self._advanced:
-            self.seen = Seen(batch[-1].position, batch[-1].created_at)
+            self.seen = seen
             self._advanced.notify_all()
 
     def _write(self, engine: Engine, batch: Sequence[Recorded]) -> None:
@@ -188,34 +167,32 @@ class ReadModel:
             self._fold(connection, batch)
 
     def _fold(self, connection: Connection, batch: Sequence[Recorded]) -> None:
-        for recorded in batch:
-            self._projection.apply(connection, recorded)
-        last = batch[-1]
-        connection.execute(self._checkpoint.delete())
-        connection.execute(
-            self._checkpoint.insert(),
-            {
-                "name": self._projection.name,
-                "position": last.position,
-                "time": int(last.created_at.timestamp() * 1_000_000),
-            },
+        table, last = self._checkpoint, batch[-1]
+        moved = connection.execute(
+            update(table)
+            .where(table.c.position == self.seen.position)
+            .values(position=last.position, time=micros(last.created_at))
         )
+        if not moved.rowcount:
+            raise _Fenced
+        self._projection.fold(connection, batch)
 
     def _prepare(self, connection: Connection) -> None:
         known = inspect(connection).get_table_names()
         if "checkpoint" in known:
             row = connection.execute(select(self._checkpoint.c.name)).first()
-            if row is None or row.name != self._projection.name:
-                stale = MetaData()
-                stale.reflect(connection)
-                stale.drop_all(connection)
+            if row is not None and row.name == self._projection.name:
+                return
+            stale = MetaData()
+            stale.reflect(connection)
+            stale.drop_all(connection)
         self._projection.tables.create_all(connection)
+        start = {"name": self._projection.name, "position": 0, "time": 0}
+        connection.execute(self._checkpoint.insert(), start)
 
     def _load(self, connection: Connection) -> Seen:
-        row = connection.execute(select(self._checkpoint)).first()
-        if row is None:
-            return Seen()
-        return Seen(row.position, datetime.fromtimestamp(row.time / 1_000_000, UTC))
+        row = connection.execute(select(self._checkpoint)).one()
+        return Seen(row.position, EPOCH + timedelta(microseconds=row.time))
 
     async def advanced(self, after: int, timeout_s: float | None = None) -> bool:
         """Wait until something after position ``after`` is folded; False when time ran out."""
@@ -234,52 +211,34 @@ class ReadModel:
 
         Waits for ``min_position`` at most 5 s, then raises Unavailable.
         """
-        engine, seen = self._engine, self.seen
         if as_of is not None:
-            engine, seen = await self._past(as_of)
-        elif seen.position < min_position:
-            if not await self.advanced(min_position - 1, WAIT_FOR_POSITION_S):
-                raise Unavailable(
-                    "READ_MODEL_BEHIND",
-                    f"position {min_position} is not here yet, only {self.seen.position}",
-                    min_position=str(min_position),
-                    position=str(self.seen.position),
-                )
-            seen = self.seen
-        async with engine.connect() as connection:
+            async with self._pasts.at(as_of) as (past, seen), past.connect() as connection:
+                yield connection, seen
+            return
+        behind = self.seen.position < min_position
+        if behind and not await self.advanced(min_position - 1, WAIT_FOR_POSITION_S):
+            raise Unavailable(
+                "READ_MODEL_BEHIND",
+                f"position {min_position} is not here yet, only {self.seen.position}",
+                min_position=str(min_position),
+                position=str(self.seen.position),
+            )
+        seen = self.seen
+        async with self._engine.connect() as connection:
             yield connection, seen
 
-    async def _past(self, as_of: AsOf) -> tuple[AsyncEngine, Seen]:
-        """Fold the log up to ``as_of`` into a database in memory."""
-        if as_of in self._pasts:
-            self._pasts.move_to_end(as_of)
-            return self._pasts[as_of]
-        engine = _engine(IN_MEMORY)
-        seen = Seen()
-        batch: list[Recorded] = []
-        async with engine.begin() as connection:
-            await connection.run_sync(self._projection.tables.create_all)
-            async for recorded in self._store.read_all(self._projection.categories):
-                if not as_of.includes(recorded):
-                    break
-                batch.append(recorded)
-                seen = Seen(recorded.position, recorded.created_at)
-                if len(batch) >= BATCH:
-                    await connection.run_sync(self._fold, batch)
-                    batch.clear()
-            if batch:
-                await connection.run_sync(self._fold, batch)
-        self._pasts[as_of] = (engine, seen)
-        if len(self._pasts) > KEPT_PASTS:
-            _, (oldest, _) = self._pasts.popitem(last=False)
-            await oldest.dispose()
-        return engine, seen
+
+def _passing(failure: Exception) -> bool:
+    """Whether following again from what the rows have seen may cure it."""
+    if isinstance(failure, DBAPIError):
+        return failure.connection_invalidated
+    if isinstance(failure, (_Fenced, Unavailable, OSError)):
+        return True
+    return type(failure).__module__.partition(".")[0] in {"esdbclient", "grpc"}
 
 
 def _engine(url: str) -> AsyncEngine:
-    if url == IN_MEMORY:
-        return create_async_engine(url, poolclass=StaticPool)
-    engine = create_async_engine(url)
+    engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if url.startswith("sqlite"):
         event.listen(engine.sync_engine, "connect", _tune)
     return engine
