@@ -202,7 +202,7 @@ class Delivery:
             return notification.RecordSent(attempt=attempt, now=self.now())
         return notification.RecordFailure(
             attempt=attempt,
-            error=error[:LONGEST_ERROR],
+            error="".join(c if c.isprintable() else " " for c in error)[:LONGEST_ERROR],
             persistence=self.persistence,
             now=self.now(),
         )

@@ -153,8 +153,8 @@ def news(
         notices=tuple(
             Notice(
                 to=notice.to,
-                subject=(mark + " ".join(notice.subject.split()))[:LONGEST_SUBJECT],
-                text=mark + notice.text,
+                subject=(mark + _plain(notice.subject))[:LONGEST_SUBJECT],
+                text=mark + _plain(notice.text),
             )
             for notice in telling.notices(message)
         ),
@@ -381,8 +381,13 @@ def _level(level: int) -> str:
     return LEVELS.get(level, "")
 
 
+def _plain(text: str) -> str:
+    """Return one line without control characters: what was typed elsewhere goes into headers."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def _sentence(text: str) -> str:
-    text = " ".join(text.split())
+    text = _plain(text)
     return text if text.endswith(("。", "！", "？", "!", "?")) else f"{text}。"
 
 
