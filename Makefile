@@ -11,8 +11,8 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 DRILL ?= drills/flood-2026.yaml
 SPEED ?= 600
 DATA ?= .anlan
-# Processes that run tests side by side; the tests start real servers, so about one per core.
-WORKERS ?= 2
+# Processes that run tests side by side.  The tests start real servers: at most one per core.
+WORKERS ?= 0
 PYTEST ?=
 SOURCES := services tests deploy proto/build.py
 # The protos may only grow: they are held against the commit where this branch left main.
@@ -30,10 +30,10 @@ run: $(VENV)/.runtime  ## start the suite, play the flood drill live; ONCE=1 end
 	@$(call play)
 
 test: check  ## everything that a change must pass
-	$(BIN)/pytest -q -n $(WORKERS) $(PYTEST)
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile $(PYTEST)
 
 test-long: check  ## the same, with the tests that take minutes
-	$(BIN)/pytest -q -n $(WORKERS) -m "long or not long" $(PYTEST)
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "long or not long" $(PYTEST)
 
 bench: $(VENV)/.development  ## measure the goals of the design, each beside its own floor
 	$(BIN)/python -m tests.bench
