@@ -26,7 +26,7 @@ NOTIFICATION_CODEC: Codec[notification.Event] = Codec(
     }
 )
 WARNING_CODEC: Codec[warning.Event] = Codec({"WarningDrafted.v1": warning.WarningDrafted})
-BRIEFING_CODEC: Codec[briefing.Event] = Codec({"IncidentNoted.v1": briefing.IncidentNoted})
+BRIEFING_CODEC: Codec[briefing.Event] = Codec({"BriefingTaken.v1": briefing.BriefingTaken})
 
 CONTACT: Decider[contact.Command, contact.State, contact.Event] = Decider(
     category="contact",

@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
-from services.notify.domain.briefing import IncidentNoted
+from services.notify.domain.briefing import BriefingTaken
 from services.notify.domain.contact import Contact
 from services.notify.gazetteer import Gazetteer
 from services.runtime.recorded import Recorded
@@ -134,7 +134,7 @@ def news(
     event: Recorded,
     message: Message,
     adcode: str,
-    briefing: IncidentNoted | None,
+    briefing: BriefingTaken | None,
     gazetteer: Gazetteer,
 ) -> News:
     """Return who is to be told what.  Pure: the same event gives the same words."""
@@ -169,7 +169,7 @@ class _Telling:
     by: str
     adcode: str
     incident_id: str
-    briefing: IncidentNoted | None
+    briefing: BriefingTaken | None
     gazetteer: Gazetteer
 
     def notices(self, message: Message) -> list[Notice]:

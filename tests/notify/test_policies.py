@@ -13,7 +13,7 @@ from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
 from services.notify import policies
-from services.notify.domain.briefing import IncidentNoted
+from services.notify.domain.briefing import BriefingTaken
 from services.notify.policies import Crew, DutyOfficers, Involved, News
 from services.runtime.place import Place
 from services.runtime.recorded import Recorded
@@ -21,7 +21,7 @@ from services.runtime.times import to_proto
 from tests.notify.facts import NOW
 from tests.notify.test_cap import GAZETTEER
 
-noted = IncidentNoted(
+noted = BriefingTaken(
     incident_id="i1",
     title="沅水堤防管涌",
     place=Place(adcode="431281102", address="下坪村三组"),
@@ -56,7 +56,7 @@ def event(message: Message, exercise: str = "") -> Recorded:
     )
 
 
-def news(message: Message, exercise: str = "", known: IncidentNoted | None = noted) -> News:
+def news(message: Message, exercise: str = "", known: BriefingTaken | None = noted) -> News:
     return policies.news(event(message, exercise), message, "431281102", known, GAZETTEER)
 
 

@@ -17,7 +17,7 @@ class NoteIncident:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentNoted:
+class BriefingTaken:
     incident_id: str
     title: str
     place: Place
@@ -25,8 +25,8 @@ class IncidentNoted:
 
 
 Command = NoteIncident
-Event = IncidentNoted
-State = IncidentNoted | None
+Event = BriefingTaken
+State = BriefingTaken | None
 INITIAL: State = None
 
 
@@ -35,7 +35,7 @@ def decide(command: Command, state: State) -> list[Event]:
     if state is not None:
         return []
     return [
-        IncidentNoted(
+        BriefingTaken(
             incident_id=command.incident_id,
             title=command.title,
             place=command.place,
