@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -46,6 +47,8 @@ def play(
     Raises BadScenario before anything is played.
     """
     scenario = load(path, exercise_id, start)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # each step as it happens, into a pipe too
     console = Console(highlight=False, soft_wrap=True)
     live = console.is_terminal and not as_json
 

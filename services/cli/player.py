@@ -159,6 +159,8 @@ class Player:
         self._save(act.save, said)
         if act.refusals:
             return _played(act, Outcome.UNEXPECTED, f"accepted; expected {act.refusals}")
+        if outcome is Outcome.THERE_ALREADY:  # it answers with how things stand now
+            return _played(act, outcome)
         wrong = [
             f"{path} is {dig(said, path)}, expected {wanted}"
             for path, wanted in act.answers.items()
