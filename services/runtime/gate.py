@@ -61,20 +61,26 @@ class Gate(grpc.aio.ServerInterceptor):
     def _unary(self, handle: Any, method: str, headers: dict[str, str]) -> Any:
         async def guarded(request: Message, context: Any) -> Any:
             started = time.perf_counter()
-            code = "OK"
+            code = "CANCELLED"
             try:
                 await self._admit(request, method, headers)
                 left = context.time_remaining()
                 async with asyncio.timeout(DEFAULT_DEADLINE_S if left is None else left):
-                    return await handle(request, context)
+                    response = await handle(request, context)
+                code = "OK"
+                return response  # noqa: TRY300
             except TimeoutError:
                 code = "DEADLINE_EXCEEDED"
                 await context.abort(
                     grpc.StatusCode.DEADLINE_EXCEEDED,
                     "not done in time; a retry with the same request_id is safe",
                 )
-            except Exception as error:  # noqa: BLE001 - raised again unless foreseen
-                code = await self._abort(context, error)
+            except Exception as error:
+                answer = self._answer(error)
+                code = answer.code.name if answer else "UNKNOWN"
+                if answer is None:
+                    raise
+                await context.abort(answer.code, answer.status.message, answer.trailers)
             finally:
                 self._log(method, code, started)
 
@@ -83,13 +89,18 @@ class Gate(grpc.aio.ServerInterceptor):
     def _stream(self, handle: Any, method: str, headers: dict[str, str]) -> Any:
         async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
             started = time.perf_counter()
-            code = "OK"
+            code = "CANCELLED"
             try:
                 await self._admit(request, method, headers)
                 async for response in handle(request, context):
                     yield response
-            except Exception as error:  # noqa: BLE001 - raised again unless foreseen
-                code = await self._abort(context, error)
+                code = "OK"
+            except Exception as error:
+                answer = self._answer(error)
+                code = answer.code.name if answer else "UNKNOWN"
+                if answer is None:
+                    raise
+                await context.abort(answer.code, answer.status.message, answer.trailers)
             finally:
                 self._log(method, code, started)
 
@@ -134,10 +145,11 @@ class Gate(grpc.aio.ServerInterceptor):
                 violations,
             )
 
-    async def _abort(self, context: Any, error: Exception) -> str:
+    def _answer(self, error: Exception) -> Refused | None:
+        """Return the refusal that ``error`` means; None for one that nobody foresaw."""
         match error:
             case Unauthenticated():
-                answer = refused(
+                return refused(
                     self._domain,
                     grpc.StatusCode.UNAUTHENTICATED,
                     "UNAUTHENTICATED",
@@ -145,14 +157,9 @@ class Gate(grpc.aio.ServerInterceptor):
                     {},
                 )
             case Refused():
-                answer = error
+                return error
             case _:
-                known = of_exception(self._domain, error)
-                if known is None:
-                    raise error
-                answer = known
-        await context.abort(answer.code, answer.status.message, answer.trailers)
-        return answer.code.name
+                return of_exception(self._domain, error)
 
     @staticmethod
     def _log(method: str, code: str, started: float) -> None:

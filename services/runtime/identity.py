@@ -12,20 +12,40 @@ from typing import Any
 import httpx
 import jwt
 import msgspec
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt import PyJWK, PyJWKSet
 from jwt.algorithms import OKPAlgorithm
 
 from services.runtime.actor import Actor
+from services.runtime.rejection import Unavailable
 
 AUDIENCE = "anlan"
 ALGORITHMS = ["EdDSA", "RS256"]
 RELOAD_KEYS_AFTER_S = 30.0
+RETRY_KEYS_AFTER_S = 1.0
 KEPT_TOKENS = 10_000
+
+log = structlog.get_logger()
 
 
 class Unauthenticated(Exception):
     """No token, or one that does not verify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What we read of a token; the rest is PyJWT's to check."""
+
+    sub: str
+    exp: float
+    jurisdiction: str = ""
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Jwks:
+    keys: list[dict[str, Any]]
 
 
 class Verifier:
@@ -34,19 +54,20 @@ class Verifier:
     def __init__(self, issuer: str, jwks: str) -> None:
         self._issuer = issuer
         self._jwks = jwks
-        self._keys: dict[str, Any] = {}
-        self._loaded_at = float("-inf")
+        self._keys: dict[str, PyJWK] = {}
+        self._loading = asyncio.Lock()
+        self._load_again_at = float("-inf")
         self._verified: dict[str, tuple[float, Actor]] = {}
 
     async def verify(self, token: str) -> Actor:
-        """Return the actor whom ``token`` names.  Raises Unauthenticated."""
+        """Return the actor whom ``token`` names.  Raises Unauthenticated, or Unavailable."""
         if known := self._verified.get(token):
             expires, actor = known
             if time.time() < expires:
                 return actor
             del self._verified[token]
         try:
-            claims = jwt.decode(
+            decoded = jwt.decode(
                 token,
                 await self._key(jwt.get_unverified_header(token).get("kid", "")),
                 algorithms=ALGORITHMS,
@@ -54,28 +75,38 @@ class Verifier:
                 issuer=self._issuer,
                 options={"require": ["exp", "sub", "iss", "aud"]},
             )
-            actor = Actor(
-                subject=claims["sub"],
-                roles=tuple(claims.get("roles", ())),
-                jurisdiction=claims.get("jurisdiction", ""),
-            )
-        except jwt.PyJWTError as wrong:
+            claims = msgspec.convert(decoded, Claims)
+        except (jwt.PyJWTError, msgspec.ValidationError) as wrong:
             raise Unauthenticated(str(wrong)) from None
-        if not actor.jurisdiction.isdigit():
+        if not (claims.jurisdiction.isascii() and claims.jurisdiction.isdigit()):
             raise Unauthenticated("the token names no jurisdiction")
+        actor = Actor(subject=claims.sub, roles=claims.roles, jurisdiction=claims.jurisdiction)
         if len(self._verified) >= KEPT_TOKENS:
             self._verified.clear()
-        self._verified[token] = (float(claims["exp"]), actor)
+        self._verified[token] = (claims.exp, actor)
         return actor
 
-    async def _key(self, kid: str) -> Any:
-        if kid not in self._keys and time.monotonic() - self._loaded_at > RELOAD_KEYS_AFTER_S:
-            self._loaded_at = time.monotonic()
-            keys = PyJWKSet.from_json(await self._load())
-            self._keys = {key.key_id or "": key.key for key in keys.keys}
+    async def _key(self, kid: str) -> PyJWK:
+        if kid not in self._keys:
+            async with self._loading:  # all wait for the keys that one of them loads
+                if kid not in self._keys and time.monotonic() >= self._load_again_at:
+                    await self._reload()
+        if not self._keys:
+            raise Unavailable("ISSUER_UNAVAILABLE", "the issuer's keys cannot be read")
         if kid not in self._keys:
             raise Unauthenticated(f"no key {kid!r} at the issuer")
         return self._keys[kid]
+
+    async def _reload(self) -> None:
+        self._load_again_at = time.monotonic() + RETRY_KEYS_AFTER_S
+        try:
+            published = msgspec.json.decode(await self._load(), type=Jwks)
+            keys = PyJWKSet(published.keys)
+        except (OSError, msgspec.DecodeError, httpx.HTTPError, jwt.PyJWTError) as failure:
+            log.warning("issuer's keys not loaded", jwks=self._jwks, why=repr(failure))
+            return
+        self._load_again_at = time.monotonic() + RELOAD_KEYS_AFTER_S
+        self._keys = {key.key_id or "": key for key in keys.keys}
 
     async def _load(self) -> str:
         if self._jwks.startswith(("https://", "http://")):
