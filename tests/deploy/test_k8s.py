@@ -163,27 +163,32 @@ def test_the_node_understands_its_arguments(copy: Path) -> None:
 
 @needs_kubectl
 def test_every_service_is_deployed_and_nothing_else(rendered: Rendered) -> None:
-    services = {path.parent.name for path in ROOT.glob("services/*/main.py")}
     deployed = {
         found["metadata"]["name"]
         for found in rendered.of("Deployment")
         if found["metadata"]["labels"].get("anlan/tier") == "service"
     }
-    assert deployed == services - {"cli", "eventstore"}
+    assert deployed == set(having("main")) - {"cli", "eventstore"}
 
 
-def test_every_setting_that_is_named_exists() -> None:
+def test_every_setting_and_stream_that_is_named_exists() -> None:
     known = {f"ANLAN_{field}".upper() for model in models() for field in model.model_fields}
+    known |= {importlib.import_module(f"services.{name}.relay").STREAM for name in having("relay")}
     for path in DEPLOY.rglob("*"):
         if path.suffix in {".yaml", ".env", ".py", ".md"}:
-            named = set(re.findall(r"\bANLAN_[A-Z_]+\b", path.read_text()))
-            assert named <= known, path
+            assert set(re.findall(r"\bANLAN_[A-Z_]+\b", path.read_text())) <= known, path
+
+
+def having(room: str) -> list[str]:
+    """Return the services that have this room."""
+    found = {path.parent.name for path in ROOT.glob(f"services/*/{room}.py")}
+    return sorted(found - {"runtime"})
 
 
 def models() -> Iterator[type[Settings]]:
     """Yield the settings of the runtime, and those that a service adds to them."""
-    for path in ROOT.glob("services/*/main.py"):
-        importlib.import_module(f"services.{path.parent.name}.main")
+    for name in having("main"):
+        importlib.import_module(f"services.{name}.main")
     waiting = [Settings]
     while waiting:
         yield (model := waiting.pop())
