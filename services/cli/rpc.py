@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from google.protobuf import descriptor_pool, json_format, message_factory
-from google.protobuf.descriptor import ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, ServiceDescriptor
 from google.protobuf.message import Message
 
 from services.cli import stubs
@@ -93,14 +93,24 @@ def _methods(service: str, interface: ServiceDescriptor) -> list[Rpc]:
 
 
 def plain(message: Message) -> dict[str, Any]:
-    """Return the JSON form, with the protos' own names and every field."""
-    return dict(
-        json_format.MessageToDict(
-            message,
-            preserving_proto_field_name=True,
-            always_print_fields_with_no_presence=True,
-        )
+    """Return the JSON form, with the protos' own names and every field; null what is absent."""
+    tree: dict[str, Any] = json_format.MessageToDict(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
     )
+    return _completed(tree, message.DESCRIPTOR)
+
+
+def _completed(tree: dict[str, Any], descriptor: Descriptor) -> dict[str, Any]:
+    for field in descriptor.fields:
+        inner = field.message_type
+        if inner is None or inner.full_name.startswith("google."):
+            tree.setdefault(field.name, None)
+            continue
+        found = tree.setdefault(field.name, None)
+        for part in found if isinstance(found, list) else [found]:
+            if isinstance(part, dict):
+                _completed(part, inner)
+    return tree
 
 
 def dig(tree: Any, path: str) -> Any:

@@ -139,10 +139,10 @@ def level(value: str) -> str:
     return LEVEL_NAMES.get(value.removeprefix("RESPONSE_LEVEL_"), "—")
 
 
-def fresh(freshness: Mapping[str, Any], now: datetime) -> Text:
+def fresh(freshness: Mapping[str, Any] | None, now: datetime) -> Text:
     """Say how far the answer has seen: an old board must not pass for a quiet one."""
-    stamp = freshness.get("event_time")
-    if not int(freshness.get("position") or 0) or not stamp:
+    stamp = freshness["event_time"] if freshness else None
+    if not freshness or not stamp or not int(freshness["position"]):
         return Text("nothing recorded yet", style="dim")
     return Text(
         f"as recorded up to position {freshness['position']}, {clock(stamp)}; "

@@ -1,0 +1,107 @@
+"""What people see: times in Beijing, how old the answer is, the overdue first in red."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from services.cli import views
+from services.cli.rpc import find, plain
+
+NOW = datetime(2026, 6, 17, 18, 0, tzinfo=UTC)
+FRESH = {"position": "42", "event_time": "2026-06-17T17:10:00Z"}
+
+
+def text(view: RenderableType) -> str:
+    console = Console(width=240, highlight=False, color_system=None)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get()
+
+
+def answer(rpc: str, **fields: Any) -> dict[str, Any]:
+    return plain(find(rpc).response(**fields))
+
+
+def test_a_timeline_has_both_clocks_and_who() -> None:
+    entry = {
+        "position": 7,
+        "type": "UnitDispatched.v1",
+        "actor": "dispatcher.wang",
+        "role": "dispatcher",
+        "summary": "派出 [一号艇]",
+        "exercise": "flood-2026",
+        "occur_time": NOW,
+        "record_time": NOW,
+    }
+    told = text(views.timeline(answer("GetTimeline", entries=[entry]), NOW))
+    assert "2026-06-18 02:00:00" in told
+    assert "dispatcher.wang (dispatcher)" in told
+    assert "派出 [一号艇]" in told, "brackets are not markup"
+    assert "drill flood-2026" in told
+
+
+def test_a_board_says_how_old_it_is_even_when_it_is_empty() -> None:
+    empty = {"incidents": [], "assignments": [], "freshness": {"command": FRESH, "dispatch": FRESH}}
+    told = text(views.board(empty, NOW))
+    assert "0 open incidents" in told
+    assert "position 42, 2026-06-18 01:10:00; read at 02:00:00" in told
+
+
+def test_a_board_names_who_does_not_answer() -> None:
+    assignments = answer(
+        "ListAssignments",
+        assignments=[
+            {"unit_id": "boat-1", "state": "ASSIGNMENT_STATE_DISPATCHED", "incident_id": "i"},
+            {"unit_id": "boat-2", "acknowledgement_overdue": True},
+        ],
+    )
+    incidents = answer(
+        "ListIncidents",
+        incidents=[
+            {
+                "incident_id": "i",
+                "title": "滑坡",
+                "response_level": "RESPONSE_LEVEL_III",
+                "commander": "head",
+                "pending_transfer": {"to": "li"},
+                "exercise": "flood",
+            }
+        ],
+    )
+    told = text(
+        views.board(
+            {**incidents, **assignments, "freshness": {"command": FRESH, "dispatch": FRESH}}, NOW
+        )
+    )
+    assert "head → li?" in told
+    assert "Ⅲ" in told
+    assert "演练" in told
+    [overdue] = [line for line in told.splitlines() if "boat-2" in line]
+    assert "NO ANSWER" in overdue
+
+
+def test_units_name_their_holder() -> None:
+    unit = {
+        "unit_id": "boat-1",
+        "status": "UNIT_STATUS_ASSIGNED",
+        "holds": [{"holder": "a7", "incident_id": "flood"}],
+    }
+    told = text(views.units(answer("ListUnits", units=[unit]), NOW))
+    assert "assigned" in told
+    assert "flood (a7)" in told
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown"),
+    [
+        ({"count": 3, "median_s": 61.6, "p90_s": 120.2}, "62 / 120 (3)"),
+        ({"count": 0, "median_s": 0.0, "p90_s": 0.0}, "—"),
+        (None, "—"),
+    ],
+)
+def test_an_interval_without_measurements_is_no_zero(interval: Any, shown: str) -> None:
+    assert views.interval(interval) == shown
