@@ -19,6 +19,7 @@ from services.resources.codec import (
 )
 from services.resources.domain import shelter, stock, transfer, unit
 from services.runtime import place
+from services.runtime.actor import NATION
 from services.runtime.recorded import Recorded
 from services.runtime.relay import Publication
 from services.runtime.times import to_proto
@@ -47,7 +48,7 @@ def public(recorded: Recorded) -> Publication | None:
     if message is None:
         return None
     name = message.DESCRIPTOR.name
-    region = adcode or recorded.metadata["jurisdiction"]
+    region = adcode or recorded.metadata.get("jurisdiction", NATION)
     return Publication(
         subject=f"anlan.{region}.{recorded.category}.{name}.{recorded.key}",
         type=message.DESCRIPTOR.full_name,
