@@ -32,6 +32,7 @@ class RunningSuite:
     ports: Ports
     process: subprocess.Popen[str] = field(repr=False)
     lines: Queue[str] = field(repr=False)
+    reader: threading.Thread = field(repr=False)
     said: list[str] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -42,11 +43,13 @@ class RunningSuite:
 
         def read() -> None:
             assert process.stdout is not None
-            for line in process.stdout:
-                lines.put(line.rstrip("\n"))
+            with process.stdout:
+                for line in process.stdout:
+                    lines.put(line.rstrip("\n"))
 
-        threading.Thread(target=read, daemon=True).start()
-        suite = cls(data, Ports(0), process, lines)
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        suite = cls(data, Ports(0), process, lines, reader)
         try:
             found = suite.await_line(r"--port-base (\d+)")
             suite.ports = Ports(int(found[1]))
@@ -82,6 +85,7 @@ class RunningSuite:
         finally:
             self.process.kill()
             self.process.wait()
+            self.reader.join()
 
     def run(self, *arguments: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Run another `anlan` command against this suite."""

@@ -59,13 +59,13 @@ async def settled(suite: RunningSuite) -> list[Recorded]:
 
 
 @pytest.fixture(scope="module")
-async def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
     """Return what the drill comes to when nothing dies."""
     suite = RunningSuite.start(tmp_path_factory.mktemp("undisturbed"))
     try:
         played = suite.run("drill", "play", DRILL, "--speed", "0")
         assert played.returncode == 0, played.stdout
-        return effects(await settled(suite))
+        return effects(asyncio.run(settled(suite)))
     finally:
         suite.stop()
 
@@ -80,10 +80,11 @@ async def test_the_drill_survives_the_death_of(
     drill = anlan_process("drill", "play", DRILL, "--speed", "0", *suite.options)
     assert drill.stdout is not None
     said = []
-    for line in drill.stdout:
-        said.append(line)
-        if len(said) == KILL_AT_LINE:
-            suite.kill(victim)
+    with drill.stdout:
+        for line in drill.stdout:
+            said.append(line)
+            if len(said) == KILL_AT_LINE:
+                suite.kill(victim)
     assert drill.wait(60) == 0, "".join(said)
     suite.await_line(f"{victim} died")
     suite.await_line(f"{victim}.* ready")

@@ -398,11 +398,7 @@ def decide(command: Command, state: State) -> list[Event]:
                 return []
             raise closed(command.incident_id)
         case None:
-            raise NotFound(
-                "NO_SUCH_INCIDENT",
-                f"there is no incident {command.incident_id}",
-                incident_id=command.incident_id,
-            )
+            raise unknown(command.incident_id)
         case _:
             assert_never(state)
 
@@ -742,6 +738,12 @@ def _advance(state: Open, event: Event) -> Open:
             return state
         case _:
             assert_never(event)
+
+
+def unknown(incident_id: str) -> NotFound:
+    return NotFound(
+        "NO_SUCH_INCIDENT", f"there is no incident {incident_id}", incident_id=incident_id
+    )
 
 
 def closed(incident_id: str) -> Rejection:

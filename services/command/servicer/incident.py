@@ -18,7 +18,6 @@ from services.command.servicer import messages
 from services.runtime import call, paging, reading
 from services.runtime.handle import CommandHandler, Written, derived_id
 from services.runtime.readmodel import ReadModel
-from services.runtime.rejection import NotFound
 from services.runtime.times import said
 
 WATCH_PAGE = 500
@@ -208,7 +207,7 @@ class IncidentServicer(IncidentServiceServicer):
                 .order_by(SITUATION_REPORTS.c.number)
             )
         if row is None:
-            raise NotFound("NO_SUCH_INCIDENT", f"there is no incident {key}", incident_id=key)
+            raise incident.unknown(key)
         response = pb.GetIncidentResponse(
             incident=messages.incident(row, self.types.name(row.type_code)),
             decisions=[messages.decision(decision) for decision in decisions],

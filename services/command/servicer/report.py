@@ -87,17 +87,7 @@ class ReportServicer(ReportServiceServicer):
         self, request: pb.JoinReportRequest, context: Any
     ) -> pb.JoinReportResponse:
         caller = call.current()
-        match await self.incidents.state(request.incident_id):
-            case None:
-                raise NotFound(
-                    "NO_SUCH_INCIDENT",
-                    f"there is no incident {request.incident_id}",
-                    incident_id=request.incident_id,
-                )
-            case incident.Closed():
-                raise incident.closed(request.incident_id)
-            case _:
-                pass
+        await self._require_open(request.report_id, request.incident_id)
         command = report.JoinReport(
             by=caller.actor,
             report_id=request.report_id,
@@ -160,6 +150,18 @@ class ReportServicer(ReportServiceServicer):
             response.next_page_token = paging.token(rows[size - 1].opened_position)
         reading.freshen(response.freshness, seen)
         return response
+
+    async def _require_open(self, report_id: str, incident_id: str) -> None:
+        """Refuse to join an incident that is not open; a repetition is answered all the same."""
+        match await self.incidents.state(incident_id):
+            case None:
+                raise incident.unknown(incident_id)
+            case incident.Closed():
+                known = await self.reports.state(report_id)
+                if not (isinstance(known, report.Settled) and known.incident_id == incident_id):
+                    raise incident.closed(incident_id)
+            case incident.Open():
+                pass
 
     async def _refuse_taken(self, report_id: str, incident_id: str) -> None:
         """Refuse an incident id that another report has opened, before anything is written."""
