@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from urllib.parse import quote, unquote
 from uuid import UUID
 
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.identity import Authority
+from services.runtime.published import PLAIN
 from services.runtime.rejection import Forbidden
 
 SERVICE_ROLE = "service"
@@ -76,6 +78,7 @@ def enter(call: Call) -> None:
 
 def of_headers(actor: Actor, headers: dict[str, str], authority: Authority) -> Call:
     """Return the call; a service may say on whose behalf it calls, nobody else may."""
+    headers = {key: unquote(value) for key, value in headers.items() if isinstance(value, str)}
     if SERVICE_ROLE in actor.roles and "x-actor" in headers:
         actor = Actor(
             subject=headers["x-actor"],
@@ -93,7 +96,10 @@ def of_headers(actor: Actor, headers: dict[str, str], authority: Authority) -> C
 
 
 def headers_of(cause: Cause) -> tuple[tuple[str, str], ...]:
-    """Return the headers that carry ``cause`` to another service."""
+    """Return the headers that carry ``cause`` to another service.
+
+    gRPC takes plain ASCII only, and a name may be Chinese: the rest is percent-encoded.
+    """
     carried = {
         "x-actor": cause.actor.subject,
         "x-actor-roles": ",".join(cause.actor.roles),
@@ -102,4 +108,4 @@ def headers_of(cause: Cause) -> tuple[tuple[str, str], ...]:
         "x-exercise-id": cause.exercise,
         "traceparent": cause.traceparent,
     }
-    return tuple((key, value) for key, value in carried.items() if value)
+    return tuple((key, quote(value, safe=PLAIN)) for key, value in carried.items() if value)

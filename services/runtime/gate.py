@@ -33,6 +33,14 @@ class Gate(grpc.aio.ServerInterceptor):
         self._verifier = verifier
         self._authority = authority
         self._validator = protovalidate.Validator()
+        self._streams: set[asyncio.Task[Any]] = set()
+        self._stopping = False
+
+    def end_streams(self) -> None:
+        """End every watch, which has no end of its own, so that a stop need not wait for them."""
+        self._stopping = True
+        for task in self._streams:
+            task.cancel()
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         handler = await continuation(details)
@@ -90,11 +98,19 @@ class Gate(grpc.aio.ServerInterceptor):
         async def guarded(request: Any, context: Any) -> AsyncIterator[Any]:
             started = time.perf_counter()
             code = "CANCELLED"
+            task = asyncio.current_task()
+            assert task is not None
+            self._streams.add(task)
             try:
                 await self._admit(request, method, headers)
                 async for response in handle(request, context):
                     yield response
                 code = "OK"
+            except asyncio.CancelledError:
+                if self._stopping:
+                    code = "UNAVAILABLE"
+                    await context.abort(grpc.StatusCode.UNAVAILABLE, "stopping: watch again")
+                raise
             except Exception as error:
                 answer = self._answer(error)
                 code = answer.code.name if answer else "UNKNOWN"
@@ -102,6 +118,7 @@ class Gate(grpc.aio.ServerInterceptor):
                     raise
                 await context.abort(answer.code, answer.status.message, answer.trailers)
             finally:
+                self._streams.discard(task)
                 self._log(method, code, started)
 
         return guarded

@@ -21,6 +21,12 @@ from services.runtime.rejection import (
 from services.runtime.store import StaleRevision
 
 RETRY_AFTER_S = 1
+PASSING = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED,
+    grpc.StatusCode.CANCELLED,  # by a server that stops; our own cancellation is no status
+    grpc.StatusCode.UNAUTHENTICATED,  # our token, not what was asked
+}
 
 CODES: dict[type[Exception], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
@@ -103,8 +109,9 @@ def to_rejection(error: grpc.aio.AioRpcError) -> Exception:
     for detail in status.details if status is not None else ():
         if detail.Unpack(info):
             break
-    if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-        return Unavailable(info.reason or "PEER_UNAVAILABLE", error.details() or "")
+    if error.code() in PASSING:
+        reason = info.reason or "PEER_UNAVAILABLE"
+        return Unavailable(reason, error.details() or "", **dict(info.metadata))
     if error.code() is grpc.StatusCode.ABORTED:
         return StaleRevision(info.metadata.get("stream", ""))
     if not info.reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Sequence
 
@@ -30,6 +31,7 @@ class Server:
     def __init__(self, settings: Settings, gate: Gate) -> None:
         refuse_insecure(settings)
         self._settings = settings
+        self._gate = gate
         self.grpc = grpc.aio.server(interceptors=[gate], options=OPTIONS)
         self._health = health_aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)  # type: ignore[no-untyped-call]
@@ -54,9 +56,12 @@ class Server:
         await self._tell(health_pb2.HealthCheckResponse.SERVING)
 
     async def stop(self) -> None:
-        """Take no new call, finish those under way, at most 5 s."""
+        """Take no new call, end the watches, finish the calls under way, at most 5 s."""
         await self._health.enter_graceful_shutdown()
-        await self.grpc.stop(GRACE_S)
+        stopping = asyncio.create_task(self.grpc.stop(GRACE_S))
+        await asyncio.sleep(0)  # first it takes no new call, so that no watch comes back
+        self._gate.end_streams()
+        await stopping
 
     async def _tell(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in self._names:
