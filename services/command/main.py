@@ -75,7 +75,7 @@ async def serve(settings: Settings) -> None:
             await attach_report(reports, incidents, event.key, cause)
 
     async def publish() -> None:
-        await broker.ensure_stream(js, STREAM, SUBJECTS)
+        await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
             subscribe=lambda after: store.subscribe(COMMAND.categories, after),
             public=public,

@@ -87,7 +87,7 @@ async def wired(
     )
 
     async def publish() -> None:
-        await broker.ensure_stream(js, STREAM, SUBJECTS)
+        await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
             subscribe=lambda after: store.subscribe(CATEGORIES, after),
             public=public,

@@ -106,7 +106,7 @@ async def serve(settings: Settings) -> None:
         )
 
     async def listen(stream: str, category: str, concurrency: int) -> None:
-        await broker.ensure_parking(js, PARKING)
+        await broker.ensure_parking(js, PARKING, replicas=settings.nats_replicas)
         await inbox(
             js=js,
             stream=stream,
@@ -117,7 +117,7 @@ async def serve(settings: Settings) -> None:
         )
 
     async def publish() -> None:
-        await broker.ensure_stream(js, STREAM, SUBJECTS)
+        await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
             subscribe=lambda after: store.subscribe(CATEGORIES, after),
             public=public,

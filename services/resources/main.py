@@ -76,7 +76,7 @@ async def serve(settings: Settings) -> None:
         client = await broker.connect(settings.nats_url, "resources")
         js = client.jetstream()
         try:
-            await broker.ensure_stream(js, STREAM, SUBJECTS)
+            await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
             async with asyncio.TaskGroup() as group:
                 group.create_task(
                     relay(

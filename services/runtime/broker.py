@@ -97,6 +97,6 @@ async def ensure_stream(
         await js.update_stream(present.evolve(**ours))
 
 
-async def ensure_parking(js: JetStreamContext, name: str) -> None:
+async def ensure_parking(js: JetStreamContext, name: str, *, replicas: int = 1) -> None:
     """Create the stream of what no reaction could digest; an operator empties it by hand."""
-    await ensure_stream(js, name, [f"{PARKED}.>"], erasable=True)
+    await ensure_stream(js, name, [f"{PARKED}.>"], replicas=replicas, erasable=True)

@@ -19,6 +19,8 @@ class Settings(BaseSettings):
     esdb_uri: str = "esdb://127.0.0.1:4310?Tls=false"
     """The event store: the embedded node, or an EventStoreDB/KurrentDB cluster."""
     nats_url: str = "nats://127.0.0.1:4311"
+    nats_replicas: int = 1
+    """On how many brokers each stream is kept: 3 in a cluster.  Counts when a stream is made."""
     read_model_url: str = "sqlite+aiosqlite://"
     """SQLAlchemy URL of this service's own database; the default lasts as long as the process."""
     issuer: str = "anlan-development"
