@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from sqlalchemy import select
 
 from anlan.command.v1 import incident_service_pb2 as command_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
@@ -17,6 +18,7 @@ from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
 from services.dispatch import main
+from services.dispatch.projections import INCIDENTS
 from services.runtime import broker, peer
 from services.runtime.published import Publication, headers
 from services.runtime.readmodel import ReadModel
@@ -150,13 +152,22 @@ class Dispatch:
             headers=headers(event, publication, "/anlan/command"),
         )
 
+    async def noted(self, incident_id: str, *, is_open: bool) -> None:
+        """Wait until the news of an incident is in the rows."""
+        statement = select(INCIDENTS.c.is_open).where(INCIDENTS.c.incident_id == incident_id)
+        while True:
+            async with self.model.read() as (connection, seen):
+                found = (await connection.execute(statement)).scalar()
+            if found is is_open:
+                return
+            assert await self.model.advanced(seen.position, 20)
+
     async def put_forward(self, seconds: float) -> None:
         """Put the clock forward; some news makes whoever sleeps look at it."""
         self.ahead += timedelta(seconds=seconds)
-        seen = self.model.seen.position
         opened = incident_pb.IncidentOpened(incident_id=str(uuid4()), place=DYKE)
         await self.hear(opened, 0)
-        await self.model.advanced(seen, 10)
+        await self.noted(opened.incident_id, is_open=True)
 
 
 POSITIONS = count(1)

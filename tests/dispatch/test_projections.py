@@ -163,7 +163,7 @@ LATER = st.sampled_from(
 
 
 @given(st.lists(LATER, max_size=12))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_replay_gives_the_same_rows(later: list[events.Event]) -> None:
     history = [requested, *later]
 

@@ -158,9 +158,8 @@ async def test_what_was_heard_is_not_asked(dispatch: Dispatch) -> None:
     incident_id = str(uuid4())
     opened = incident_pb.IncidentOpened(incident_id=incident_id, place=DYKE)
     opened.call_time.FromDatetime(datetime(2026, 6, 18, 19, 0, tzinfo=UTC))
-    seen = dispatch.model.seen.position
     await dispatch.hear(opened, 0)
-    await dispatch.model.advanced(seen, 10)
+    await dispatch.noted(incident_id, is_open=True)
 
     answer = await dispatch.create(incident_id=incident_id, unit_id=dispatch.unit())
 
@@ -172,9 +171,8 @@ async def test_what_was_heard_is_not_asked(dispatch: Dispatch) -> None:
 async def test_a_closed_incident_takes_no_unit_until_it_is_reopened(dispatch: Dispatch) -> None:
     incident_id = dispatch.incident()
     await dispatch.create(incident_id=incident_id, unit_id=dispatch.unit())
-    seen = dispatch.model.seen.position
     await dispatch.hear(incident_pb.IncidentClosed(incident_id=incident_id), 9)
-    await dispatch.model.advanced(seen, 10)
+    await dispatch.noted(incident_id, is_open=False)
     dispatch.incidents.down = True
 
     said = await refusal(dispatch.create(incident_id=incident_id, unit_id=dispatch.unit()))
