@@ -27,7 +27,7 @@ from services.runtime.rejection import Unavailable
 from services.runtime.store import EventStore
 from tests.node import Node
 from tests.resources import history
-from tests.resources.postgres import postgres, program
+from tests.runtime.postgres import Absent, Postgres
 
 Rows = dict[str, list[tuple[Any, ...]]]
 ACTS = [*history.of_units(), *history.of_stocks(), *history.of_shelters()]
@@ -170,11 +170,21 @@ async def test_a_read_does_not_answer_from_before_its_bound(
                 pass
 
 
-@pytest.mark.skipif(program("initdb") is None, reason="no PostgreSQL on this machine")
-async def test_postgresql_has_the_same_rows(night: EventStore) -> None:
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    try:
+        postgres = Postgres.start()
+    except Absent as why:
+        pytest.skip(str(why))
+    try:
+        yield postgres
+    finally:
+        postgres.stop()
+
+
+async def test_postgresql_has_the_same_rows(night: EventStore, postgres: Postgres) -> None:
     position = await history.live(night, ACTS)
 
-    with postgres() as url:
-        rows = await rows_at(night, url, position)
+    rows = await rows_at(night, postgres.url, position)
 
     assert rows == folded(await logged(night))
