@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 from anlan.command.v1 import incident_service_pb2 as incident_pb
 from anlan.command.v1 import report_service_pb2 as report_pb
@@ -37,9 +39,6 @@ async def serve(settings: Settings) -> None:
     await store.connect()
     model = ReadModel(COMMAND, store, settings.read_model_url)
     await model.open()
-    client = await broker.connect(settings.nats_url, "command")
-    js = client.jetstream()
-
     reports = CommandHandler(store, REPORT)
     incidents = CommandHandler(store, INCIDENT)
     types = reference.load(settings.reference, "incident_types", IncidentTypes)
@@ -74,7 +73,7 @@ async def serve(settings: Settings) -> None:
         else:
             await attach_report(reports, incidents, event.key, cause)
 
-    async def publish() -> None:
+    async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
             subscribe=lambda after: store.subscribe(COMMAND.categories, after),
@@ -84,6 +83,13 @@ async def serve(settings: Settings) -> None:
             source="/anlan/command",
         )
 
+    def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
+        settled = ["anlan.*.report.ReportVerified.>", "anlan.*.report.ReportJoined.>"]
+        return [
+            publish(js),
+            inbox(js=js, stream=STREAM, durable="command", subjects=settled, react=finish),
+        ]
+
     try:
         await app.run(
             server,
@@ -92,19 +98,9 @@ async def serve(settings: Settings) -> None:
                 incident_pb.DESCRIPTOR.services_by_name["IncidentService"].full_name,
             ],
             [model],
-            [
-                publish(),
-                inbox(
-                    js=js,
-                    stream=STREAM,
-                    durable="command",
-                    subjects=["anlan.*.report.ReportVerified.>", "anlan.*.report.ReportJoined.>"],
-                    react=finish,
-                ),
-            ],
+            [broker.while_connected(settings.nats_url, "command", on_broker)],
         )
     finally:
-        await client.close()
         await model.close()
         await store.close()
 

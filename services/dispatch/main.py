@@ -52,8 +52,6 @@ async def wired(
     await store.connect()
     model = ReadModel(DISPATCH, store, settings.read_model_url)
     await model.open()
-    client = await broker.connect(settings.nats_url, "dispatch")
-    js = client.jetstream()
     resources = Peer(settings.resources_address, settings)
     command = Peer(settings.command_address, settings)
 
@@ -86,7 +84,7 @@ async def wired(
         server.grpc,
     )
 
-    async def publish() -> None:
+    async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
             subscribe=lambda after: store.subscribe(CATEGORIES, after),
@@ -105,29 +103,34 @@ async def wired(
     async def on_hold(delivered: Delivered) -> None:
         await letting_go.on_hold(delivered.event)
 
+    def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
+        return [
+            publish(js),
+            inbox(
+                js=js,
+                stream="ANLAN_COMMAND",
+                durable="dispatch_incidents",
+                subjects=incidents.SUBJECTS,
+                react=on_incident,
+            ),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="dispatch_endings",
+                subjects=releasing.ENDING_SUBJECTS,
+                react=on_ending,
+            ),
+            inbox(
+                js=js,
+                stream="ANLAN_RESOURCES",
+                durable="dispatch_holds",
+                subjects=releasing.HOLD_SUBJECTS,
+                react=on_hold,
+            ),
+        ]
+
     tasks = [
-        publish(),
-        inbox(
-            js=js,
-            stream="ANLAN_COMMAND",
-            durable="dispatch_incidents",
-            subjects=incidents.SUBJECTS,
-            react=on_incident,
-        ),
-        inbox(
-            js=js,
-            stream=STREAM,
-            durable="dispatch_endings",
-            subjects=releasing.ENDING_SUBJECTS,
-            react=on_ending,
-        ),
-        inbox(
-            js=js,
-            stream="ANLAN_RESOURCES",
-            durable="dispatch_holds",
-            subjects=releasing.HOLD_SUBJECTS,
-            react=on_hold,
-        ),
+        broker.while_connected(settings.nats_url, "dispatch", on_broker),
         ring_when_due(model, clocks.next_overdue, overdue.ring, now),
         ring_when_due(model, clocks.next_left_behind, sending.recover, now),
     ]
@@ -136,7 +139,6 @@ async def wired(
     finally:
         await resources.close()
         await command.close()
-        await client.close()
         await model.close()
         await store.close()
 

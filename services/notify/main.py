@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
 from anlan.notify.v1 import contact_service_pb2 as contact_pb
@@ -48,8 +50,6 @@ async def serve(settings: Settings) -> None:
     await store.connect()
     model = ReadModel(NOTIFY, store, ours.read_model_url)
     await model.open()
-    client = await broker.connect(ours.nats_url, "notify")
-    js = client.jetstream()
     http = webhook_client()
 
     contacts = CommandHandler(store, CONTACT)
@@ -105,7 +105,7 @@ async def serve(settings: Settings) -> None:
             new_id=uuid4,
         )
 
-    async def listen(stream: str, category: str, concurrency: int) -> None:
+    async def listen(js: broker.JetStream, stream: str, category: str, concurrency: int) -> None:
         await broker.ensure_parking(js, PARKING, replicas=settings.nats_replicas)
         await inbox(
             js=js,
@@ -116,7 +116,7 @@ async def serve(settings: Settings) -> None:
             concurrency=concurrency,
         )
 
-    async def publish() -> None:
+    async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
             subscribe=lambda after: store.subscribe(CATEGORIES, after),
@@ -125,6 +125,13 @@ async def serve(settings: Settings) -> None:
             stream=STREAM,
             source="/anlan/notify",
         )
+
+    def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
+        return [
+            publish(js),
+            listen(js, "ANLAN_DISPATCH", "assignment", concurrency=8),
+            listen(js, "ANLAN_COMMAND", "incident", concurrency=1),  # its opening first
+        ]
 
     try:
         await app.run(
@@ -136,15 +143,12 @@ async def serve(settings: Settings) -> None:
             ],
             [model],
             [
-                publish(),
-                listen("ANLAN_DISPATCH", "assignment", concurrency=8),
-                listen("ANLAN_COMMAND", "incident", concurrency=1),  # its opening first
+                broker.while_connected(ours.nats_url, "notify", on_broker),
                 *(delivery(channel).run() for channel in Channel),
             ],
         )
     finally:
         await http.aclose()
-        await client.close()
         await model.close()
         await store.close()
 

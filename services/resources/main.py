@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Coroutine
 from datetime import UTC, datetime
+from typing import Any
 
 from anlan.resources.v1 import shelter_service_pb2, stock_service_pb2, unit_service_pb2
 from anlan.resources.v1.shelter_service_pb2_grpc import add_ShelterServiceServicer_to_server
@@ -71,33 +72,27 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
 
-    async def meet_the_others() -> None:
-        """Publish and react; who calls is served whether or not the broker is there."""
-        client = await broker.connect(settings.nats_url, "resources")
-        js = client.jetstream()
-        try:
-            await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(
-                    relay(
-                        subscribe=lambda after: store.subscribe(RESOURCES.categories, after),
-                        public=public,
-                        js=js,
-                        stream=STREAM,
-                        source=SOURCE,
-                    )
-                )
-                group.create_task(
-                    inbox(
-                        js=js,
-                        stream=STREAM,
-                        durable="resources",
-                        subjects=FOLLOWED,
-                        react=shipping.react,
-                    )
-                )
-        finally:
-            await client.close()
+    async def publish(js: broker.JetStream) -> None:
+        await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
+        await relay(
+            subscribe=lambda after: store.subscribe(RESOURCES.categories, after),
+            public=public,
+            js=js,
+            stream=STREAM,
+            source=SOURCE,
+        )
+
+    def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
+        return [
+            publish(js),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="resources",
+                subjects=FOLLOWED,
+                react=shipping.react,
+            ),
+        ]
 
     try:
         await app.run(
@@ -111,7 +106,10 @@ async def serve(settings: Settings) -> None:
                 )
             ],
             [model],
-            [meet_the_others(), ring_when_due(model, expiry.next_due, expiry.ring, now)],
+            [
+                broker.while_connected(settings.nats_url, "resources", on_broker),
+                ring_when_due(model, expiry.next_due, expiry.ring, now),
+            ],
         )
     finally:
         await model.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from random import SystemRandom
+from typing import Any
 
 import nats
 import structlog
@@ -15,6 +17,8 @@ from nats.js.errors import BadRequestError, ServiceUnavailableError
 from tenacity import retry, retry_if_exception_type, wait_random_exponential
 
 log = structlog.get_logger()
+
+JetStream = JetStreamContext
 
 DUPLICATE_WINDOW_SECONDS = 120
 IN_USE_WITH_ANOTHER_CONFIGURATION = 10058
@@ -61,6 +65,22 @@ async def connect(url: str, name: str) -> Client:
         reconnected_cb=back,
         closed_cb=closed,
     )
+
+
+async def while_connected(
+    url: str, name: str, tasks: Callable[[JetStreamContext], Sequence[Coroutine[Any, Any, None]]]
+) -> None:
+    """Connect, however long it takes, and run ``tasks`` beside each other until cancelled.
+
+    Who calls a service is served meanwhile, whether or not the broker is there.
+    """
+    client = await connect(url, name)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for task in tasks(client.jetstream()):
+                group.create_task(task)
+    finally:
+        await client.close()
 
 
 @retry(

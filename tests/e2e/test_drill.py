@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from services.cli.suite import SERVICES
 from services.runtime.cause import CORRELATION
 from tests.e2e.story import gaps, log_of, rows, timeline
 from tests.suite import RunningSuite
@@ -80,10 +81,10 @@ async def test_dropping_every_read_model_rebuilds_identical_rows(
     assert played.returncode == 0, played.stdout
     assert suite.stop() == 0
     before = {database.name: rows(database) for database in databases(suite)}
-    assert {"audit.db", "command.db", "dispatch.db", "notify.db", "resources.db"} <= set(before)
-    for database in suite.data.rglob("*.db*"):
-        if database.parent != suite.data / "eventstore":
-            database.unlink()
+    assert set(before) == {f"{service}.db" for service in SERVICES}
+    for database in databases(suite):
+        for file in database.parent.glob(f"{database.name}*"):
+            file.unlink()
 
     rebuilt = start_suite()
     assert rebuilt.stop() == 0
@@ -93,8 +94,4 @@ async def test_dropping_every_read_model_rebuilds_identical_rows(
 
 
 def databases(suite: RunningSuite) -> list[Path]:
-    return [
-        database
-        for database in suite.data.rglob("*.db")
-        if database.parent != suite.data / "eventstore"
-    ]
+    return [found for name in SERVICES for found in suite.data.rglob(f"{name}.db")]
