@@ -9,7 +9,7 @@ from __future__ import annotations
 from services.command.domain import incident, report
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
-from services.runtime.rejection import Rejection
+from services.runtime.rejection import AlreadyExists, Rejection
 
 Reports = CommandHandler[report.Command, report.State, report.Event]
 Incidents = CommandHandler[incident.Command, incident.State, incident.Event]
@@ -18,7 +18,7 @@ Incidents = CommandHandler[incident.Command, incident.State, incident.Event]
 async def open_incident(
     reports: Reports, incidents: Incidents, report_id: str, cause: Cause
 ) -> Written:
-    """Open the incident of a report that was verified."""
+    """Open the incident of a report that was verified, or join one that was quicker."""
     verified = _settled(await reports.state(report_id), report_id)
     said = verified.said
     command = incident.OpenIncident(
@@ -32,9 +32,11 @@ async def open_incident(
         reported_at=said.occurred_at,
         occurred_at=verified.at,
     )
-    return await incidents.handle(
-        verified.incident_id, command, cause.step(f"command.on_report_verified.{report_id}")
-    )
+    opening = cause.step(f"command.on_report_verified.{report_id}")
+    try:
+        return await incidents.handle(verified.incident_id, command, opening)
+    except AlreadyExists:  # two reports were verified at once as the same incident
+        return await attach_report(reports, incidents, report_id, cause)
 
 
 async def attach_report(

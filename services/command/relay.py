@@ -26,7 +26,8 @@ def public(recorded: Recorded) -> Publication | None:
     if recorded.category == "report":
         event = REPORT_CODEC.decode(recorded.type, recorded.data)
         message: Message | None = _report(event)
-        adcode = event.place.adcode if isinstance(event, report.ReportSubmitted) else ""
+        known = report.ReportSubmitted | report.ReportVerified
+        adcode = event.place.adcode if isinstance(event, known) else ""
     else:
         happened = INCIDENT_CODEC.decode(recorded.type, recorded.data)
         message = _incident(happened)

@@ -84,11 +84,16 @@ class CommandHandler(Generic[C, S, E]):
                     return await self._obey(key, folded, command, cause, etag)
         raise AssertionError  # reraise=True: the loop returns or raises
 
-    async def state(self, key: str) -> S:
-        """Return the state of a stream, read to its end."""
+    async def state(self, key: str, cause: Cause | None = None) -> S:
+        """Return the state of a stream, read to its end.
+
+        With ``cause`` a stream of another exercise, or of earnest, is refused as it is to commands.
+        """
         folded = self._keep(key)
         async with folded.turn:
             await self._catch_up(key, folded)
+            if cause is not None:
+                self._check_exercise(key, folded, cause)
             return folded.state
 
     async def _obey(
@@ -114,6 +119,10 @@ class CommandHandler(Generic[C, S, E]):
         return await self._append(key, folded, events, cause)
 
     def _decide(self, key: str, folded: _Folded[S], command: C, cause: Cause) -> list[E]:
+        self._check_exercise(key, folded, cause)
+        return list(self._decider.decide(command, folded.state))
+
+    def _check_exercise(self, key: str, folded: _Folded[S], cause: Cause) -> None:
         if folded.exercise is not None and folded.exercise != cause.exercise:
             raise Rejection(
                 "EXERCISE_MISMATCH",
@@ -122,7 +131,6 @@ class CommandHandler(Generic[C, S, E]):
                 exercise=folded.exercise,
                 requested=cause.exercise,
             )
-        return list(self._decider.decide(command, folded.state))
 
     async def _append(self, key: str, folded: _Folded[S], events: list[E], cause: Cause) -> Written:
         position = await self._store.append(

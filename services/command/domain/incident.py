@@ -357,7 +357,10 @@ Event = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """``level`` is None while no response is active; ``proposed_to`` is a transfer's taker."""
+    """``level`` is None while no response is active; ``proposed_to`` is a transfer's taker.
+
+    ``final_report`` tells that the series of situation reports has ended.
+    """
 
     adcode: str
     reports: frozenset[str]
@@ -366,7 +369,8 @@ class Open:
     commander: str | None = None
     command_post: str = ""
     proposed_to: str | None = None
-    situation_reports: int = 0
+    briefing: str = ""
+    situation_reports: frozenset[str] = frozenset()
     final_report: bool = False
     decisions: frozenset[str] = frozenset()
 
@@ -568,6 +572,8 @@ def propose(command: ProposeTransfer, state: Open) -> list[Event]:
         raise _not_commander(command, state.commander)
     if command.to == state.commander:
         return []
+    if (command.to, command.briefing) == (state.proposed_to, state.briefing):
+        return []
     return [
         TransferProposed(
             incident_id=command.incident_id,
@@ -628,8 +634,14 @@ def record_decision(command: RecordDecision, state: Open) -> list[Event]:
 
 
 def submit_situation_report(command: SubmitSituationReport, state: Open) -> list[Event]:
-    """One 初报, then 续报, and one 核报 that ends the series."""
-    first = state.situation_reports == 0
+    """One 初报, then 续报, and one 核报 that ends the series until the incident is reopened."""
+    if command.situation_report_id in state.situation_reports:
+        raise AlreadyExists(
+            "SITUATION_REPORT_EXISTS",
+            f"situation report {command.situation_report_id} was submitted; send a follow-up",
+            situation_report_id=command.situation_report_id,
+        )
+    first = not state.situation_reports
     initial = command.kind is SituationReportKind.INITIAL
     if first != initial or state.final_report:
         expected = (
@@ -650,7 +662,7 @@ def submit_situation_report(command: SubmitSituationReport, state: Open) -> list
             adcode=state.adcode,
             situation_report_id=command.situation_report_id,
             kind=command.kind,
-            number=state.situation_reports + 1,
+            number=len(state.situation_reports) + 1,
             recipient=command.recipient,
             casualties=command.casualties,
             people_moved=command.people_moved,
@@ -696,7 +708,7 @@ def evolve(state: State, event: Event) -> State:
         case None, IncidentOpened():
             return Open(adcode=event.place.adcode, reports=frozenset({event.report_id}))
         case Closed(was), IncidentReopened():
-            return was
+            return replace(was, final_report=False)
         case Open(), IncidentClosed():
             return Closed(state)
         case Open(), _:
@@ -722,8 +734,8 @@ def _advance(state: Open, event: Event) -> Open:
                 command_post=event.command_post,
                 proposed_to=None,
             )
-        case TransferProposed(incoming=incoming):
-            return replace(state, proposed_to=incoming)
+        case TransferProposed(incoming=incoming, briefing=briefing):
+            return replace(state, proposed_to=incoming, briefing=briefing)
         case CommandTransferred(incoming=incoming):
             return replace(state, commander=incoming, proposed_to=None)
         case DecisionRecorded(decision_id=decision_id):
@@ -731,7 +743,7 @@ def _advance(state: Open, event: Event) -> Open:
         case SituationReportSubmitted():
             return replace(
                 state,
-                situation_reports=state.situation_reports + 1,
+                situation_reports=state.situation_reports | {event.situation_report_id},
                 final_report=event.kind is SituationReportKind.FINAL,
             )
         case IncidentOpened() | IncidentClosed() | IncidentReopened():

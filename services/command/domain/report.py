@@ -253,7 +253,7 @@ def evolve(state: State, event: Event) -> State:
     """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
     match event:
         case ReportSubmitted():
-            return Received(event)
+            return Received(event) if state is None else state
         case _ if not isinstance(state, Received):
             return state
         case ReportVerified():

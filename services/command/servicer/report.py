@@ -17,6 +17,7 @@ from services.command.policies import attach_report, open_incident
 from services.command.projections import REPORTS
 from services.command.servicer import messages
 from services.runtime import call, paging, reading
+from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, derived_id
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
@@ -87,14 +88,14 @@ class ReportServicer(ReportServiceServicer):
         self, request: pb.JoinReportRequest, context: Any
     ) -> pb.JoinReportResponse:
         caller = call.current()
-        await self._require_open(request.report_id, request.incident_id)
+        cause = caller.cause(request.request_id, request.incident_id)
+        await self._require_joinable(request.report_id, request.incident_id, cause)
         command = report.JoinReport(
             by=caller.actor,
             report_id=request.report_id,
             incident_id=request.incident_id,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        cause = caller.cause(request.request_id, request.incident_id)
         written = await self.reports.handle(request.report_id, command, cause, etag=request.etag)
         attached = await attach_report(self.reports, self.incidents, request.report_id, cause)
         return pb.JoinReportResponse(
@@ -151,17 +152,21 @@ class ReportServicer(ReportServiceServicer):
         reading.freshen(response.freshness, seen)
         return response
 
-    async def _require_open(self, report_id: str, incident_id: str) -> None:
-        """Refuse to join an incident that is not open; a repetition is answered all the same."""
-        match await self.incidents.state(incident_id):
+    async def _require_joinable(self, report_id: str, incident_id: str, cause: Cause) -> None:
+        """Refuse to join an incident that would not take the report, before anything is written.
+
+        A repetition is answered all the same.
+        """
+        match await self.incidents.state(incident_id, cause):
             case None:
                 raise incident.unknown(incident_id)
             case incident.Closed():
                 known = await self.reports.state(report_id)
                 if not (isinstance(known, report.Settled) and known.incident_id == incident_id):
                     raise incident.closed(incident_id)
-            case incident.Open():
-                pass
+            case incident.Open(adcode=adcode, reports=reports):
+                if report_id not in reports:
+                    call.current().require_region(adcode)
 
     async def _refuse_taken(self, report_id: str, incident_id: str) -> None:
         """Refuse an incident id that another report has opened, before anything is written."""
