@@ -43,7 +43,10 @@ async def ring_when_due(
         due, key = found
         try:
             written = await ring(key, due)
-            await model.advanced(written.position - 1, LOOK_AGAIN_S)
+            if written.position > seen:
+                await model.advanced(written.position - 1, LOOK_AGAIN_S)
+            else:  # nothing was written: the rows know already, or will when they move on
+                await model.advanced(seen, AFTER_A_REFUSAL_S)
         except (Unavailable, StaleRevision) as later:
             log.warning("alarm not heard", key=key, why=str(later))
             await asyncio.sleep(1)

@@ -12,6 +12,7 @@ import msgspec
 from services.runtime.rejection import Invalid
 
 DEFAULT_SIZE = 50
+LARGEST = (1 << 63) - 1  # what a database takes
 
 
 def limit(page_size: int, default: int = DEFAULT_SIZE) -> int:
@@ -32,7 +33,8 @@ def key(page_token: str, types: Sequence[type]) -> tuple[Any, ...] | None:
         found = msgspec.json.decode(raw)
     except (binascii.Error, msgspec.DecodeError, ValueError):
         found = None
-    if isinstance(found, list) and [type(part) for part in found] == list(types):
+    alike = isinstance(found, list) and [type(part) for part in found] == list(types)
+    if alike and all(abs(part) <= LARGEST for part in found if isinstance(part, int)):
         return tuple(found)
     raise Invalid(
         "PAGE_TOKEN_INVALID",

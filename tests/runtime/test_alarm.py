@@ -1,0 +1,222 @@
+"""A deadline rings once, when it is due, even if nobody was running then."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.runtime import alarm
+from services.runtime.alarm import ring_when_due
+from services.runtime.handle import Written
+from services.runtime.projection import Projection
+from services.runtime.readmodel import ReadModel
+from services.runtime.recorded import Recorded
+from services.runtime.rejection import Rejection, Unavailable
+from services.runtime.times import micros, of_micros
+from tests.runtime.scripted import BEGAN, Script, said
+
+TABLES = MetaData()
+OPEN = Table(
+    "deadline",
+    TABLES,
+    Column("name", String, primary_key=True),
+    Column("due", BigInteger, nullable=False),
+)
+
+
+def apply(connection: Connection, recorded: Recorded) -> None:
+    name, _, due = recorded.data.decode().partition(" ")
+    if due:
+        row = {"name": name, "due": micros(BEGAN + timedelta(seconds=float(due)))}
+        connection.execute(OPEN.insert(), row)
+    else:
+        connection.execute(delete(OPEN).where(OPEN.c.name == name))
+
+
+PROJECTION = Projection(name="deadlines.v1", categories=("said",), tables=TABLES, apply=apply)
+
+
+async def next_due(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    row = (await connection.execute(select(OPEN).order_by(OPEN.c.due).limit(1))).first()
+    due = of_micros(row.due) if row else None
+    return None if row is None or due is None else (due, row.name)
+
+
+@dataclass
+class Post:
+    """``clock_s`` is what the wall shows; ringing closes a deadline, unless told otherwise."""
+
+    script: Script = field(default_factory=Script)
+    clock_s: float = 0.0
+    rung: list[tuple[str, float]] = field(default_factory=list)
+    tried: int = 0
+    trying: asyncio.Condition = field(default_factory=asyncio.Condition)
+    fails: Callable[[], None] = lambda: None
+    written: int | None = None
+
+    def now(self) -> datetime:
+        return BEGAN + timedelta(seconds=self.clock_s)
+
+    async def say(self, text: str) -> int:
+        event = said(len(self.script.events) + 1)
+        await self.script.append(replace(event, data=text.encode()))
+        return event.position
+
+    async def ring(self, name: str, due: datetime) -> Written:
+        async with self.trying:
+            self.tried += 1
+            self.trying.notify_all()
+        self.fails()
+        if self.written is not None:
+            return Written(0, self.written)
+        self.rung.append((name, (due - BEGAN).total_seconds()))
+        return Written(0, await self.say(name))
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[ReadModel]:
+        model = ReadModel(PROJECTION, self.script.store, "sqlite+aiosqlite://")
+        await model.open()
+        tasks = [
+            asyncio.create_task(model.run()),
+            asyncio.create_task(ring_when_due(model, next_due, self.ring, self.now)),
+        ]
+        try:
+            yield model
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await model.close()
+
+    async def until(self, count: int) -> None:
+        async with asyncio.timeout(10), self.trying:
+            await self.trying.wait_for(lambda: self.tried >= count)
+
+
+@pytest.fixture
+def post(monkeypatch: pytest.MonkeyPatch) -> Post:
+    monkeypatch.setattr(alarm, "LOOK_AGAIN_S", 0.05)
+    return Post()
+
+
+async def test_a_deadline_rings_when_it_is_due_and_not_before(post: Post) -> None:
+    await post.say("tea 10")
+    async with post.watching():
+        await asyncio.sleep(0.2)
+        early = list(post.rung)
+        post.clock_s = 10.0
+        await post.until(1)
+        await asyncio.sleep(0.15)
+
+    assert early == []
+    assert post.rung == [("tea", 10.0)]
+
+
+async def test_a_deadline_missed_while_nobody_ran_rings_at_the_start(post: Post) -> None:
+    await post.say("tea 10")
+    post.clock_s = 5000.0
+
+    async with post.watching():
+        await post.until(1)
+
+    assert post.rung == [("tea", 10.0)]
+
+
+async def test_a_restart_does_not_ring_again(post: Post) -> None:
+    await post.say("tea 10")
+    post.clock_s = 11.0
+    async with post.watching():
+        await post.until(1)
+    async with post.watching():
+        await asyncio.sleep(0.15)
+
+    assert post.rung == [("tea", 10.0)]
+
+
+async def test_what_was_met_in_time_does_not_ring(post: Post) -> None:
+    await post.say("tea 10")
+    async with post.watching() as model:
+        met = await post.say("tea")
+        await model.advanced(met - 1, 5)
+        post.clock_s = 20.0
+        await asyncio.sleep(0.15)
+
+    assert post.rung == []
+
+
+async def test_deadlines_ring_in_the_order_in_which_they_fall_due(post: Post) -> None:
+    for name in ("late 30", "soon 10", "next 20"):
+        await post.say(name)
+    post.clock_s = 100.0
+
+    async with post.watching():
+        await post.until(3)
+
+    assert [name for name, _ in post.rung] == ["soon", "next", "late"]
+
+
+async def test_a_nearer_deadline_that_comes_later_is_heard_in_time(post: Post) -> None:
+    await post.say("far 1000")
+    async with post.watching() as model:
+        await model.caught_up.wait()
+        await post.say("near 10")
+        post.clock_s = 10.0
+        await post.until(1)
+
+    assert post.rung == [("near", 10.0)]
+
+
+async def test_a_store_that_is_away_is_tried_again(post: Post) -> None:
+    def away() -> None:
+        if post.tried == 1:
+            raise Unavailable("STORE_UNAVAILABLE")
+
+    post.fails = away
+    await post.say("tea 10")
+    post.clock_s = 10.0
+
+    async with post.watching():
+        await post.until(2)
+        await asyncio.sleep(0)
+
+    assert post.rung == [("tea", 10.0)]
+
+
+async def test_a_refused_alarm_waits_for_the_rows_to_know(post: Post) -> None:
+    def met() -> None:
+        raise Rejection("ANSWERED")
+
+    post.fails = met
+    await post.say("tea 10")
+    post.clock_s = 10.0
+
+    async with post.watching() as model:
+        await post.until(1)
+        await asyncio.sleep(0.5)
+        tried = post.tried
+        await model.advanced(await post.say("tea") - 1, 5)
+        await asyncio.sleep(0.3)
+
+    assert tried <= 5
+    assert post.tried <= tried + 1
+
+
+async def test_an_alarm_that_writes_nothing_does_not_spin(post: Post) -> None:
+    """The domain says that there is nothing to do, and the rows say that there is."""
+    post.written = 0
+    await post.say("tea 10")
+    post.clock_s = 10.0
+
+    async with post.watching():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await post.until(100)
+
+    assert post.tried <= 5
