@@ -8,6 +8,7 @@ from contextlib import aclosing
 from uuid import uuid4
 
 import pytest
+from esdbclient.exceptions import ServiceUnavailable
 
 from services.runtime import store as store_module
 from services.runtime.handle import Written
@@ -248,3 +249,41 @@ async def test_a_read_that_is_cut_is_never_taken_for_a_short_stream(
             lengths += await asyncio.gather(*reading)
 
     assert set(lengths) == {500}
+
+
+async def test_a_channel_that_another_call_replaced_cancels_nobody(
+    own_node: Node, connect: Connect, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when esdbclient reconnects for one of many calls, without its 5 s of patience."""
+
+    async def away(*_: object, **__: object) -> int:
+        raise ServiceUnavailable("so that the append is repeated at once")
+
+    async with wire(own_node.port) as link:
+        store = await connect(link.uri)
+        stream = f"said-{key}"
+        await store.append(stream, [proposed(0)], NO_STREAM)
+        link.withhold_answers()
+        reading = [asyncio.create_task(store.read(stream)) for _ in range(3)]
+        appending = [
+            asyncio.create_task(store.append(f"{stream}-{n}", [proposed(n)], NO_STREAM))
+            for n in range(3)
+        ]
+        await asyncio.sleep(0.1)
+        monkeypatch.setattr(store._appender, "append", away)
+        repeating = asyncio.create_task(store.append(f"{stream}-again", [proposed(9)], NO_STREAM))
+        await asyncio.sleep(0.2)
+        monkeypatch.undo()
+        replaced, store._client._connection = (
+            store._client._connection,
+            await store._client._connect(),
+        )
+        await replaced._grpc_channel.close()
+        link.mend()
+        read = await asyncio.gather(*reading)
+        positions = await asyncio.gather(*appending)
+        [repeated] = await asyncio.gather(repeating, return_exceptions=True)
+
+    assert [len(events) for events in read] == [1, 1, 1]
+    assert len(set(positions)) == 3
+    assert isinstance(repeated, int)
