@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Generic, TypeVar
@@ -71,16 +72,19 @@ class CommandHandler(Generic[C, S, E]):
         """
         folded = self._keep(key)
         async with folded.turn:
+            if etag:
+                await self._catch_up(key, folded)
+                return await self._obey(key, folded, command, cause, etag)
+            with suppress(StaleRevision):
+                return await self._obey(key, folded, command, cause, etag)
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception_type(StaleRevision),
-                stop=stop_after_attempt(1 if etag else MAX_ATTEMPTS),
+                stop=stop_after_attempt(MAX_ATTEMPTS - 1),
                 wait=wait_random(max=0.05),
                 reraise=True,
             ):
                 with attempt:
-                    again = attempt.retry_state.attempt_number > 1
-                    if again or etag:
-                        await self._catch_up(key, folded)
+                    await self._catch_up(key, folded)
                     return await self._obey(key, folded, command, cause, etag)
         raise AssertionError  # reraise=True: the loop returns or raises
 
