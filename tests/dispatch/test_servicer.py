@@ -30,6 +30,7 @@ async def test_a_unit_is_reserved_confirmed_and_sent(dispatch: Dispatch) -> None
 
     answer = await dispatch.create(incident_id=incident, unit_id=unit, order="去大堤")
     found = await dispatch.get(answer.assignment_id, answer.position)
+    assert 0 < found.open_position < found.position == answer.position
 
     assert dispatch.units.holder(unit) == answer.assignment_id
     assert found.state == pb.ASSIGNMENT_STATE_DISPATCHED

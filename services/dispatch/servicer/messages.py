@@ -48,6 +48,7 @@ def assignment(row: Any) -> pb.Assignment:
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
+        open_position=row.opened_position,
     )
     place.write(message.destination, msgspec.json.decode(row.destination, type=Place))
     return message

@@ -82,6 +82,7 @@ class Assignment(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    OPEN_POSITION_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
@@ -95,6 +96,8 @@ class Assignment(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    open_position: builtins.int
+    """Where in the log it was asked for."""
     @property
     def destination(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -136,9 +139,10 @@ class Assignment(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        open_position: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "call_time", b"call_time", "clear_time", b"clear_time", "destination", b"destination", "dispatch_time", b"dispatch_time", "en_route_time", b"en_route_time", "on_scene_time", b"on_scene_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "acknowledgement_overdue", b"acknowledgement_overdue", "assignment_id", b"assignment_id", "call_time", b"call_time", "clear_time", b"clear_time", "close_reason", b"close_reason", "destination", b"destination", "dispatch_time", b"dispatch_time", "dispatched_by", b"dispatched_by", "en_route_time", b"en_route_time", "etag", b"etag", "exercise", b"exercise", "incident_id", b"incident_id", "on_scene_time", b"on_scene_time", "override_reason", b"override_reason", "position", b"position", "state", b"state", "unit_id", b"unit_id", "unit_kind", b"unit_kind"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "acknowledgement_overdue", b"acknowledgement_overdue", "assignment_id", b"assignment_id", "call_time", b"call_time", "clear_time", b"clear_time", "close_reason", b"close_reason", "destination", b"destination", "dispatch_time", b"dispatch_time", "dispatched_by", b"dispatched_by", "en_route_time", b"en_route_time", "etag", b"etag", "exercise", b"exercise", "incident_id", b"incident_id", "on_scene_time", b"on_scene_time", "open_position", b"open_position", "override_reason", b"override_reason", "position", b"position", "state", b"state", "unit_id", b"unit_id", "unit_kind", b"unit_kind"]) -> None: ...
 
 Global___Assignment: typing_extensions.TypeAlias = Assignment
 
