@@ -145,6 +145,25 @@ class EventStore:
             ) from None
         raise AssertionError  # the loop returns or raises
 
+    async def last_before(self, categories: Sequence[str], position: int) -> int:
+        """Return the position of the last event of ``categories`` before ``position``, 0 for none.
+
+        Raises Unavailable when the store does not answer.
+        """
+        async for attempt in _retrying():
+            with attempt, _heeding_cancellation():
+                async with await self._client.read_all(
+                    commit_position=position,
+                    backwards=True,  # and so without the event at the start
+                    filter_include=_streams_of(categories),
+                    filter_by_stream_name=True,
+                    limit=1,
+                    timeout=TIMEOUT_S,
+                ) as response:
+                    found = [event.commit_position or 0 async for event in response]
+                    await _check_whole(response)
+        return found[0] if found else 0
+
     async def read_all(
         self, categories: Sequence[str], after: int | None = None
     ) -> AsyncGenerator[Recorded, None]:

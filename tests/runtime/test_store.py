@@ -109,6 +109,21 @@ async def test_reading_all_resumes_exactly_after_a_position(store: EventStore, k
     assert both == [category, sibling] * 3
 
 
+async def test_the_last_of_a_category_before_a_position_is_found(
+    store: EventStore, key: str
+) -> None:
+    category = f"some_{key.replace('-', '')}"
+    first = await store.append(f"{category}-1", [proposed()], NO_STREAM)
+    other = await store.append(f"{category}x-1", [proposed()], NO_STREAM)
+    second = await store.append(f"{category}-2", [proposed()], NO_STREAM)
+
+    assert [
+        await store.last_before([category], position)
+        for position in (first, other, second, second + 1, 2**40)
+    ] == [0, first, first, second, second]
+    assert await store.last_before([category, f"{category}x"], second) == other
+
+
 async def test_a_subscription_resumes_exactly_after_a_position_and_goes_on_live(
     store: EventStore, key: str
 ) -> None:
