@@ -22,7 +22,7 @@ from services.notify.delivery import Delivery
 from services.notify.domain.contact import Channel
 from services.notify.gazetteer import Gazetteer, Reference
 from services.notify.projections import NOTIFY
-from services.notify.reactions import Reactions
+from services.notify.reactions import Dispatch, Reactions
 from services.notify.relay import STREAM, SUBJECTS, public
 from services.notify.servicer.contact import ContactServicer
 from services.notify.servicer.notification import NotificationServicer
@@ -33,6 +33,7 @@ from services.runtime.gate import Gate
 from services.runtime.handle import CommandHandler
 from services.runtime.identity import Authority, Verifier
 from services.runtime.inbox import inbox
+from services.runtime.peer import Peer
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.relay import relay
@@ -51,6 +52,7 @@ async def serve(settings: Settings) -> None:
     model = ReadModel(NOTIFY, store, ours.read_model_url)
     await model.open()
     http = webhook_client()
+    dispatch = Peer(ours.dispatch_address, ours)
 
     contacts = CommandHandler(store, CONTACT)
     notifications = CommandHandler(store, NOTIFICATION)
@@ -88,6 +90,7 @@ async def serve(settings: Settings) -> None:
         model=model,
         notifications=notifications,
         briefings=CommandHandler(store, BRIEFING),
+        dispatch=Dispatch(dispatch, store),
         gazetteer=gazetteer,
         now=now,
     )
@@ -149,6 +152,7 @@ async def serve(settings: Settings) -> None:
         )
     finally:
         await http.aclose()
+        await dispatch.close()
         await model.close()
         await store.close()
 

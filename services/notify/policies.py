@@ -9,6 +9,7 @@ from typing import TypedDict
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from anlan.dispatch.v1 import assignment_service_pb2 as dispatch_pb
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
@@ -20,6 +21,11 @@ from services.runtime.times import from_proto
 
 BEIJING = timezone(timedelta(hours=8))
 LONGEST_SUBJECT = 120
+OVER = {
+    dispatch_pb.ASSIGNMENT_STATE_CLEARED,
+    dispatch_pb.ASSIGNMENT_STATE_DECLINED,
+    dispatch_pb.ASSIGNMENT_STATE_CANCELLED,
+}
 LEVELS = {1: "Ⅳ级", 2: "Ⅲ级", 3: "Ⅱ级", 4: "Ⅰ级"}
 
 MESSAGES: dict[str, type[Message]] = {
@@ -71,7 +77,7 @@ class DutyOfficers:
 
 @dataclass(frozen=True, slots=True)
 class Involved:
-    """Everybody who was told of the incident before."""
+    """The crews of the units that were on the incident when it happened."""
 
     incident_id: str
 
@@ -100,6 +106,13 @@ def within_fence(contact: Contact, exercise: str) -> bool:
     if contact.registered_in and contact.registered_in != exercise:
         return False
     return bool(exercise) or not contact.exercise_only
+
+
+def was_on(assignment: dispatch_pb.Assignment, position: int) -> bool:
+    """Whether the unit was on its incident at ``position`` of the log; one never had was not."""
+    if not assignment.HasField("dispatch_time") or assignment.open_position >= position:
+        return False
+    return assignment.state not in OVER or assignment.position >= position
 
 
 def parse(event: Recorded) -> Message | None:

@@ -5,34 +5,86 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from functools import partial
+from typing import Any
 from uuid import UUID, uuid5
 
 import structlog
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from anlan.dispatch.v1 import assignment_service_pb2 as dispatch_pb
+from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from anlan.events.v1 import incident_events_pb2 as incident_pb
+from anlan.type.v1 import read_pb2
 from services.notify import policies
 from services.notify.codec import CATEGORIES
 from services.notify.domain import briefing, notification
 from services.notify.domain.contact import Audience, Channel, Contact
 from services.notify.gazetteer import Gazetteer
 from services.notify.policies import Crew, DutyOfficers, Involved
-from services.notify.projections import CONTACTS, NOTIFICATIONS
+from services.notify.projections import CONTACTS
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered
+from services.runtime.peer import Peer
 from services.runtime.place import Place
 from services.runtime.readmodel import ReadModel
 from services.runtime.recorded import Recorded
+from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.store import EventStore
 
 log = structlog.get_logger()
+
+ASSIGNMENT = "assignment"
+LARGEST_PAGE = 500
 
 
 def notification_id(event_id: UUID, contact_id: str) -> str:
     """Return the same id at each delivery of an event."""
     return str(uuid5(event_id, contact_id))
+
+
+class Dispatch:
+    """Who was sent where, asked of dispatch: it follows the store itself, and no broker."""
+
+    def __init__(self, peer: Peer, store: EventStore) -> None:
+        self._peer = peer
+        self._stub: Any = AssignmentServiceStub(peer.channel)
+        self._store = store
+
+    async def on_incident(self, incident_id: str, event: Recorded) -> frozenset[str]:
+        """Return the units that were on the incident when ``event`` happened.
+
+        Raises Unavailable for everything that is no answer.
+        """
+        # The event's own position is another service's, which dispatch's rows may never reach.
+        known = await self._store.last_before([ASSIGNMENT], event.position)
+        request = dispatch_pb.ListAssignmentsRequest(
+            incident_id=incident_id,
+            include_closed=True,
+            page_size=LARGEST_PAGE,
+            read=read_pb2.ReadOptions(min_position=known),
+        )
+        cause = Cause.reaction(event, "notify.ask_who_is_involved").about(incident_id)
+        units: set[str] = set()
+        while True:
+            page = await self._ask(request, cause)
+            units.update(a.unit_id for a in page.assignments if policies.was_on(a, event.position))
+            if not page.next_page_token:
+                return frozenset(units)
+            request.page_token = page.next_page_token
+
+    async def _ask(
+        self, request: dispatch_pb.ListAssignmentsRequest, cause: Cause
+    ) -> dispatch_pb.ListAssignmentsResponse:
+        try:
+            answer: dispatch_pb.ListAssignmentsResponse = await self._peer.call(
+                self._stub.ListAssignments, request, cause
+            )
+        except Rejection as refusal:  # of our token, say: it passes when the settings are mended
+            raise Unavailable("INVOLVED_UNKNOWN", f"dispatch: {refusal.message}") from None
+        return answer
 
 
 class Reactions:
@@ -49,6 +101,7 @@ class Reactions:
         model: ReadModel,
         notifications: CommandHandler[notification.Command, notification.State, notification.Event],
         briefings: CommandHandler[briefing.Command, briefing.State, briefing.Event],
+        dispatch: Dispatch,
         gazetteer: Gazetteer,
         now: Callable[[], datetime],
     ) -> None:
@@ -56,9 +109,11 @@ class Reactions:
         self._model = model
         self._notifications = notifications
         self._briefings = briefings
+        self._dispatch = dispatch
         self._gazetteer = gazetteer
         self._now = now
         self._covered = 0
+        self._last = 0
 
     async def react(self, delivered: Delivered) -> None:
         event = delivered.event
@@ -70,14 +125,14 @@ class Reactions:
         if isinstance(message, incident_pb.IncidentOpened):
             await self._note(event, message, adcode)
             return
-        known = await self._briefings.state(incident_id)
-        news = policies.news(event, message, adcode, known, self._gazetteer)
-        exercise = event.metadata.get("exercise", "")
-        told = await self._told(event, news, exercise)
+        tell = partial(policies.news, event, message, adcode, gazetteer=self._gazetteer)
+        told = await self._told(event, tell(briefing=None))  # the briefing adds words, nobody else
         if not told:
-            log.warning("nobody to tell", event=event.type, incident_id=incident_id, adcode=adcode)
+            log.warning("nobody to tell", type=event.type, incident_id=incident_id, adcode=adcode)
+            return
+        news = tell(briefing=await self._briefings.state(incident_id))
         await asyncio.gather(
-            *(self._request(event, news, notice, contact) for contact, notice in told)
+            *(self._request(event, news, news.notices[number], contact) for contact, number in told)
         )
 
     async def _note(self, event: Recorded, opened: incident_pb.IncidentOpened, adcode: str) -> None:
@@ -110,18 +165,29 @@ class Reactions:
         cause = Cause.reaction(event, f"notify.tell.{contact.contact_id}").about(news.incident_id)
         await self._notifications.handle(key, command, cause)
 
-    async def _told(
-        self, event: Recorded, news: policies.News, exercise: str
-    ) -> list[tuple[Contact, policies.Notice]]:
-        """Return each contact once, with the first notice that is for it."""
-        told: dict[str, tuple[Contact, policies.Notice]] = {}
+    async def _told(self, event: Recorded, news: policies.News) -> list[tuple[Contact, int]]:
+        """Return each contact once, with the number of the first notice that is for it."""
+        exercise = event.metadata.get("exercise", "")
+        told: dict[str, tuple[Contact, int]] = {}
         position = await self._written_before(event)
+        involved = await self._involved(event, news, position)
         async with self._model.read(min_position=position) as (connection, _):
-            for notice in news.notices:
-                for contact in await _contacts(connection, notice.to):
+            for number, notice in enumerate(news.notices):
+                for contact in await _contacts(connection, notice.to, involved):
                     if policies.within_fence(contact, exercise):
-                        told.setdefault(contact.contact_id, (contact, notice))
+                        told.setdefault(contact.contact_id, (contact, number))
         return list(told.values())
+
+    async def _involved(
+        self, event: Recorded, news: policies.News, position: int
+    ) -> frozenset[str]:
+        """Return the units on the incident, where they matter and a crew could be told."""
+        if not any(isinstance(target, Involved) for notice in news.notices for target in notice.to):
+            return frozenset()
+        async with self._model.read(min_position=position) as (connection, _):
+            if not await connection.scalar(select(exists().where(_IS_CREW))):
+                return frozenset()
+        return await self._dispatch.on_incident(news.incident_id, event)
 
     async def _written_before(self, event: Recorded) -> int:
         """Return how far the rows must be, so that a contact registered before ``event`` is there.
@@ -129,20 +195,24 @@ class Reactions:
         The rows follow the store a moment behind; a crew's contact must not be missed for that.
         """
         await self._model.caught_up.wait()
-        last = 0
-        after = max(self._model.seen.position, self._covered) or None
-        async for written in self._store.read_all(CATEGORIES, after):
-            last = written.position
-        self._covered = max(self._covered, event.position)
-        return last
+        if event.position > max(self._model.seen.position, self._covered):
+            last = await self._store.last_before(CATEGORIES, event.position)
+            self._last = max(self._last, last)
+            self._covered = max(self._covered, event.position)
+        return self._last
+
+
+_IS_CREW = and_(CONTACTS.c.removed.is_(False), CONTACTS.c.audience == Audience.UNIT_CREW)
 
 
 async def _contacts(
-    connection: AsyncConnection, targets: Iterable[Crew | DutyOfficers | Involved]
+    connection: AsyncConnection,
+    targets: Iterable[Crew | DutyOfficers | Involved],
+    involved: frozenset[str],
 ) -> list[Contact]:
     statement = (
         select(CONTACTS)
-        .where(CONTACTS.c.removed.is_(False), or_(*map(_where, targets)))
+        .where(CONTACTS.c.removed.is_(False), or_(*(_where(to, involved) for to in targets)))
         .order_by(CONTACTS.c.contact_id)
     )
     return [
@@ -160,16 +230,14 @@ async def _contacts(
     ]
 
 
-def _where(target: Crew | DutyOfficers | Involved) -> ColumnElement[bool]:
+def _where(target: Crew | DutyOfficers | Involved, involved: frozenset[str]) -> ColumnElement[bool]:
     match target:
         case Crew(unit_id):
-            return and_(CONTACTS.c.audience == Audience.UNIT_CREW, CONTACTS.c.unit_id == unit_id)
+            return and_(_IS_CREW, CONTACTS.c.unit_id == unit_id)
         case DutyOfficers(adcode):
             covering = [adcode[:digits] for digits in range(len(adcode) + 1)]
             return and_(
                 CONTACTS.c.audience == Audience.DUTY_OFFICER, CONTACTS.c.prefix.in_(covering)
             )
-        case Involved(incident_id):
-            return CONTACTS.c.contact_id.in_(
-                select(NOTIFICATIONS.c.contact_id).where(NOTIFICATIONS.c.incident_id == incident_id)
-            )
+        case Involved():
+            return and_(_IS_CREW, CONTACTS.c.unit_id.in_(involved))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
 from typing import Any, Self
 from uuid import UUID, uuid4
 
@@ -20,18 +23,24 @@ from services.notify.domain import contact as c
 from services.notify.domain import notification as n
 from services.notify.domain.contact import Channel, Contact
 from services.notify.projections import NOTIFICATIONS, NOTIFY
-from services.notify.reactions import Reactions
+from services.notify.reactions import Dispatch, Reactions
 from services.notify.settings import NotifySettings
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
 from services.runtime.inbox import Delivered
+from services.runtime.peer import Peer
 from services.runtime.readmodel import ReadModel
 from services.runtime.recorded import Recorded
-from services.runtime.store import EventStore
+from services.runtime.settings import Settings
+from services.runtime.store import NO_STREAM, EventStore, Proposed
+from tests.notify import board
+from tests.notify.board import Board
 from tests.notify.facts import boat_crew, officer
 from tests.notify.test_cap import GAZETTEER
 
 PATIENCE_S = 20.0
+LATER = count(2**40)
+"""Positions behind everything that is in the store."""
 QUICK = n.Persistence(base=timedelta(milliseconds=10), max_attempts=3)
 
 
@@ -53,6 +62,7 @@ class Bench:
     contacts: CommandHandler[c.Command, c.State, c.Event]
     notifications: CommandHandler[n.Command, n.State, n.Event]
     reactions: Reactions
+    board: Board
     senders: dict[Channel, Any]
     name: str = field(default_factory=lambda: uuid4().hex[:8])
     workers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -69,6 +79,7 @@ class Bench:
         stack.push_async_callback(_end, [following])
         http = await stack.enter_async_context(webhook_client())
         notifications = CommandHandler(store, NOTIFICATION)
+        standing_in = Board()  # type: ignore[abstract]
         bench = cls(
             uri=uri,
             stack=stack,
@@ -81,9 +92,11 @@ class Bench:
                 model=model,
                 notifications=notifications,
                 briefings=CommandHandler(store, BRIEFING),
+                dispatch=Dispatch(await _peer(standing_in, stack), store),
                 gazetteer=GAZETTEER,
                 now=now,
             ),
+            board=standing_in,
             senders={Channel.WEBHOOK: Webhook(http), Channel.EMAIL: Mail(NotifySettings())},
         )
         stack.push_async_callback(bench.kill)
@@ -170,7 +183,13 @@ class Bench:
         await self.notifications.handle(key, command, cause())
 
     async def happened(
-        self, message: Message, subject: str, *, exercise: str = "", id_: UUID | None = None
+        self,
+        message: Message,
+        subject: str,
+        *,
+        exercise: str = "",
+        id_: UUID | None = None,
+        position: int | None = None,
     ) -> UUID:
         """React to a public event, as the inbox would; return the event's id."""
         event = Recorded(
@@ -178,13 +197,18 @@ class Bench:
             type=message.DESCRIPTOR.full_name,
             stream="assignment-a1",
             revision=0,
-            position=1,
+            position=next(LATER) if position is None else position,
             created_at=now(),
             data=message.SerializeToString(),
             metadata={"actor": "wang", "jurisdiction": "431281", "exercise": exercise},
         )
         await self.reactions.react(Delivered(event, subject, 1))
         return event.id
+
+    async def logged(self, category: str = "assignment") -> int:
+        """Write something into the store; return its position."""
+        event = Proposed(uuid4(), "Anything.v1", b"{}", {})
+        return await self.store.append(f"{category}-{event.id}", [event], NO_STREAM)
 
     def _ours(self) -> Select[Any]:
         row = NOTIFICATIONS.c
@@ -224,6 +248,16 @@ def cause(exercise: str = "") -> Cause:
         actor=officer,
         exercise=exercise,
     )
+
+
+async def _peer(standing_in: Board, stack: AsyncExitStack) -> Peer:
+    server, address = await board.serve(standing_in)
+    stack.push_async_callback(server.stop, None)
+    token = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "service.token"
+    token.write_text("notify's own")
+    peer = Peer(address, Settings(service_token_file=token))
+    stack.push_async_callback(peer.close)
+    return peer
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

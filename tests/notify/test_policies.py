@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.message import Message
 
 from anlan.command.v1 import incident_service_pb2 as command_pb
+from anlan.dispatch.v1 import assignment_service_pb2 as dispatch_pb
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
@@ -18,6 +19,7 @@ from services.notify.policies import Crew, DutyOfficers, Involved, News
 from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
+from tests.notify.board import assignment
 from tests.notify.facts import NOW
 from tests.notify.test_cap import GAZETTEER
 
@@ -215,6 +217,40 @@ def test_each_event_is_told_to_those_it_concerns(
     assert "湖南省怀化市洪江市安江镇下坪村三组" in notice.text
     assert "7月2日03:10" in notice.text
     assert "i1" in notice.text
+
+
+@pytest.mark.parametrize(
+    ("state", "open_position", "position", "was_on"),
+    [
+        ("DISPATCHED", 10, 11, True),
+        ("ON_SCENE", 10, 900, True),
+        ("DISPATCHED", 99, 101, True),
+        ("DISPATCHED", 100, 101, False),
+        ("CLEARED", 10, 99, False),
+        ("DECLINED", 10, 99, False),
+        ("CANCELLED", 10, 99, False),
+        ("CLEARED", 10, 101, True),
+        ("CLEARED", 101, 140, False),
+    ],
+)
+def test_a_unit_is_on_the_incident_from_its_order_until_it_is_free(
+    state: str,
+    open_position: int,
+    position: int,
+    was_on: bool,  # noqa: FBT001
+) -> None:
+    number = dispatch_pb.AssignmentState.Value(f"ASSIGNMENT_STATE_{state}")
+    said = assignment("boat-3", state=number, open_position=open_position, position=position)
+    assert policies.was_on(said, 100) is was_on
+
+
+@pytest.mark.parametrize("state", ["REQUESTED", "REFUSED", "CANCELLED"])
+def test_a_unit_that_was_never_had_was_never_on_the_incident(state: str) -> None:
+    number = dispatch_pb.AssignmentState.Value(f"ASSIGNMENT_STATE_{state}")
+    assert not policies.was_on(assignment("boat-3", state=number, dispatched=False), 100)
+    assert not policies.was_on(
+        assignment("boat-3", state=number, position=101, dispatched=False), 100
+    )
 
 
 def test_what_concerns_nobody_here_is_passed_over() -> None:

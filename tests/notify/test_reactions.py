@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
+import grpc
+import pytest
+
+from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
 from services.notify.domain.contact import Channel
 from services.notify.reactions import notification_id
+from services.runtime import peer
+from services.runtime.recorded import Recorded
+from services.runtime.rejection import Unavailable
 from services.runtime.times import to_proto
-from tests.notify.bench import Bench, now
+from tests.notify.bench import LATER, Bench, now
+from tests.notify.board import CLEARED, assignment
 from tests.notify.facts import desk
 from tests.notify.receivers import Hook
 
@@ -82,20 +91,48 @@ async def test_a_redelivered_event_writes_nothing_twice(bench: Bench) -> None:
     assert await bench.history(key) == ["NotificationRequested.v1"]
 
 
-async def test_a_redelivery_writes_what_a_crash_had_kept(bench: Bench) -> None:
-    first = await crew(bench)
-    message = dispatched(bench)
-    event_id = await bench.happened(message, SUBJECT)
-    second = await crew(bench, contact_id="relief-phone")  # not there at the first delivery
-    await bench.happened(message, SUBJECT, id_=event_id)
-    for contact_id in (first, second):
+async def test_a_redelivery_writes_what_a_crash_had_kept(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [await crew(bench), await crew(bench, contact_id="relief-phone")]
+    handle, reached = bench.notifications.handle, []
+
+    async def die_at_the_second(key: str, command: Any, cause: Any, *, etag: str = "") -> Any:
+        reached.append(key)
+        if len(reached) == 2:
+            raise Unavailable("STORE_UNAVAILABLE", "gone")
+        return await handle(key, command, cause, etag=etag)
+
+    monkeypatch.setattr(bench.notifications, "handle", die_at_the_second)
+    message, event_id, position = dispatched(bench), uuid4(), next(LATER)
+    with pytest.raises(Unavailable):
+        await bench.happened(message, SUBJECT, id_=event_id, position=position)
+    await bench.happened(message, SUBJECT, id_=event_id, position=position)
+    for contact_id in ids:
         assert await bench.history(notification_id(event_id, contact_id)) == [
             "NotificationRequested.v1"
         ]
 
 
+async def transferred(bench: Bench, position: int | None = None) -> None:
+    """Tell everybody on the incident of a new commander."""
+    await bench.happened(
+        incident_pb.CommandTransferred(
+            incident_id=bench.incident, outgoing="chen", incoming="zhou", occur_time=to_proto(now())
+        ),
+        INCIDENT.format("CommandTransferred"),
+        position=position,
+    )
+
+
+def sent(bench: Bench, unit: str, **said: Any) -> None:
+    bench.board.assignments.append(assignment(f"{unit}-{bench.name}", bench.incident, **said))
+
+
 async def test_everybody_on_the_incident_is_told_who_commands(bench: Bench) -> None:
+    """Whether or not we have heard yet that they were sent there."""
     await crew(bench)
+    await bench.register(contact_id="other-crew", unit_id=f"boat-4-{bench.name}")
     await bench.happened(
         incident_pb.IncidentOpened(
             incident_id=bench.incident,
@@ -105,18 +142,92 @@ async def test_everybody_on_the_incident_is_told_who_commands(bench: Bench) -> N
         ),
         INCIDENT.format("IncidentOpened"),
     )
-    await bench.happened(dispatched(bench), SUBJECT)
-    await bench.happened(
-        incident_pb.CommandTransferred(
-            incident_id=bench.incident, outgoing="chen", incoming="zhou", occur_time=to_proto(now())
-        ),
-        INCIDENT.format("CommandTransferred"),
+    sent(bench, "boat-3")
+    await transferred(bench)
+    [row] = await bench.until(lambda rows: len(rows) >= 1)
+    assert row.contact_id == f"boat-3-phone-{bench.name}"
+    assert "改为 zhou" in row.text
+    assert "沅水堤防管涌" in row.subject
+
+
+async def test_who_was_on_the_incident_is_known_as_of_the_news(bench: Bench) -> None:
+    for unit in ("boat-3", "freed-before", "freed-after", "sent-after", "asked-for"):
+        await bench.register(contact_id=unit, unit_id=f"{unit}-{bench.name}")
+    now_ = await bench.logged("incident")
+    sent(bench, "freed-before", state=CLEARED, open_position=1, position=now_ - 1)
+    sent(bench, "sent-after", open_position=now_ + 1, position=now_ + 2)
+    sent(bench, "freed-after", state=CLEARED, open_position=1, position=now_ + 2)
+    sent(bench, "asked-for", state=pb.ASSIGNMENT_STATE_REQUESTED, dispatched=False)
+    sent(bench, "boat-3")
+    await transferred(bench, now_)
+    assert set(await settled(bench, "boat-3", "freed-after")) == {"boat-3", "freed-after"}
+    assert [request.page_token for request in bench.board.asked] == ["", "2", "4"]
+
+
+async def test_dispatch_is_asked_for_rows_that_know_every_order_before_the_news(
+    bench: Bench,
+) -> None:
+    await crew(bench)
+    order = await bench.logged()
+    news = await bench.logged("incident")
+    await bench.logged()
+    await transferred(bench, news)
+    [asked] = bench.board.asked
+    assert asked.read.min_position == order
+
+
+@pytest.mark.parametrize(
+    "refusal", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED]
+)
+async def test_while_dispatch_does_not_answer_nobody_is_left_out(
+    bench: Bench, refusal: grpc.StatusCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer, "GIVE_UP_AFTER_S", 0.0)
+    await crew(bench)
+    await bench.register(desk)
+    sent(bench, "boat-3")
+    bench.board.refusal = refusal
+    with pytest.raises(Unavailable):  # the inbox tries again later
+        await transferred(bench)
+    assert await told(bench) == {}
+    bench.board.refusal = None
+    await transferred(bench)
+    assert set(await settled(bench, "boat-3-phone", "desk")) == {"boat-3-phone", "desk"}
+
+
+async def test_what_is_written_later_is_not_waited_for_and_the_store_is_read_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact_id = await crew(bench)
+    first, second = await bench.logged(), await bench.logged()
+    asked = []
+    last_before = bench.store.last_before
+
+    async def counted(categories: Sequence[str], position: int) -> int:
+        asked.append(position)
+        return await last_before(categories, position)
+
+    monkeypatch.setattr(bench.store, "last_before", counted)
+    for position in (second, first, second):
+        event_id = await bench.happened(dispatched(bench), SUBJECT, position=position)
+        assert await bench.history(notification_id(event_id, contact_id))
+    assert asked in ([], [second])  # none where the rows are past it
+
+
+async def test_with_nobody_to_tell_no_stream_is_read_and_nobody_asked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def forbidden(stream: str, **_: int) -> list[Recorded]:
+        raise AssertionError(stream)
+
+    await bench.model.caught_up.wait()
+    monkeypatch.setattr(bench.store, "read", forbidden)
+    called_off = assignment_pb.AssignmentCancelled(
+        assignment_id="a1", incident_id=bench.incident, unit_id=f"boat-3-{bench.name}"
     )
-    rows = await bench.until(lambda rows: len(rows) >= 2)
-    transfer = [row for row in rows if row.event_type.endswith("CommandTransferred")]
-    assert [row.contact_id for row in transfer] == [f"boat-3-phone-{bench.name}"]
-    assert "改为 zhou" in transfer[0].text
-    assert "沅水堤防管涌" in transfer[0].subject
+    await bench.happened(called_off, SUBJECT)
+    assert await told(bench) == {}
+    assert bench.board.asked == []
 
 
 async def test_a_drill_reaches_no_live_contact(bench: Bench) -> None:

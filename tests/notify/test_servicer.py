@@ -17,6 +17,7 @@ from nats.aio.client import Client
 from nats.js.client import JetStreamContext
 
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
+from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.events.v1 import notification_events_pb2 as notification_events
 from anlan.events.v1 import warning_events_pb2 as warning_events
 from anlan.notify.v1 import contact_service_pb2 as contact_pb
@@ -33,10 +34,12 @@ from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
 from tests.broker import Broker
 from tests.node import Node
+from tests.notify.bench import LATER
+from tests.notify.board import Board, assignment, serve
 from tests.notify.facts import officer
 from tests.notify.receivers import Hook
 from tests.notify.test_cap import CAP, SCHEMA
-from tests.service import Caller, Service, Tokens, refusal, request_id
+from tests.service import Caller, Service, Tokens, free_port, refusal, request_id
 
 PENDING = notification_pb.NOTIFICATION_STATE_PENDING
 SENT = notification_pb.NOTIFICATION_STATE_SENT
@@ -51,8 +54,18 @@ def tokens(tmp_path_factory: pytest.TempPathFactory) -> Tokens:
 
 
 @pytest.fixture(scope="module")
+def dispatch_address() -> str:
+    """Where dispatch would be."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture(scope="module")
 def notify(
-    tmp_path_factory: pytest.TempPathFactory, tokens: Tokens, node: Node, broker: Broker
+    tmp_path_factory: pytest.TempPathFactory,
+    tokens: Tokens,
+    node: Node,
+    broker: Broker,
+    dispatch_address: str,
 ) -> Iterator[Service]:
     service = Service.start(
         "notify",
@@ -62,6 +75,7 @@ def notify(
         broker.url,
         delivery_backoff_s="0.02",
         delivery_max_attempts="3",
+        dispatch_address=dispatch_address,
     )
     try:
         yield service
@@ -140,7 +154,7 @@ def admin(channel: grpc.aio.Channel, tokens: Tokens) -> Desk:
 async def happened(
     js: JetStreamContext, message: Message, *, exercise: str = "", id_: UUID | None = None
 ) -> UUID:
-    """Publish a public event as dispatch's relay does."""
+    """Publish a public event as its owner's relay does."""
     key = id_ or uuid4()
     cause = Cause(
         command_id=uuid4(),
@@ -154,14 +168,15 @@ async def happened(
         type="Private.v1",
         stream="assignment-a1",
         revision=0,
-        position=1,
+        position=next(LATER),
         created_at=datetime.now(UTC),
         data=b"",
         metadata=cause.metadata(),
     )
     name = message.DESCRIPTOR.name
+    category = message.DESCRIPTOR.file.name.split("/")[-1].removesuffix("_events.proto")
     publication = Publication(
-        subject=f"anlan.431281102.assignment.{name}.a1",
+        subject=f"anlan.431281102.{category}.{name}.a1",
         type=message.DESCRIPTOR.full_name,
         payload=message.SerializeToString(),
     )
@@ -227,6 +242,25 @@ async def test_a_dispatch_reaches_the_crew_once_and_the_crew_answers(
         metadata=admin.caller.metadata,
     )
     assert before.notification.state == SENT
+
+
+async def test_a_crew_is_told_of_the_incident_once_dispatch_can_say_who_is_there(
+    admin: Desk, js: JetStreamContext, dispatch_address: str
+) -> None:
+    async with Hook() as hook:
+        await admin.register("boat-6", hook.url)
+        closed = incident_pb.IncidentClosed(
+            incident_id="i-boat-6", occur_time=to_proto(datetime.now(UTC))
+        )
+        await happened(js, closed)
+        board = Board([assignment("boat-6", "i-boat-6")])  # type: ignore[abstract]
+        server, _ = await serve(board, dispatch_address)
+        try:
+            [post] = await hook.got(1)
+        finally:
+            await server.stop(None)
+        assert post.body["text"].endswith("编号 i-boat-6。")
+    assert {asked.incident_id for asked in board.asked} == {"i-boat-6"}
 
 
 async def test_what_failed_too_often_is_listed_published_and_tried_again_when_asked(
