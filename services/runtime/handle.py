@@ -7,7 +7,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid5
 
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random
@@ -28,10 +28,14 @@ KEPT_STREAMS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Where a command left its stream: ``revision`` in it, ``position`` in ``$all``."""
+    """Where a command left its stream: ``revision`` in it, ``position`` in ``$all``.
+
+    ``event`` is the last that it wrote, now or when it was first obeyed; None if it wrote nothing.
+    """
 
     revision: int
     position: int
+    event: Any = field(default=None, compare=False)
 
     @property
     def etag(self) -> str:
@@ -100,6 +104,16 @@ class CommandHandler(Generic[C, S, E]):
                 self._check_exercise(key, folded, cause)
             return folded.state
 
+    async def glimpse(self, key: str) -> S:
+        """Return the state as this process last saw it, read only if it never did.
+
+        For what never changes once it is there.
+        """
+        folded = self._keep(key)
+        if folded.revision == NO_STREAM:
+            return await self.state(key)
+        return folded.state
+
     async def _obey(
         self, key: str, folded: _Folded[S], command: C, cause: Cause, etag: str
     ) -> Written:
@@ -107,12 +121,9 @@ class CommandHandler(Generic[C, S, E]):
             return first
         if etag and etag != str(folded.revision):
             raise StaleRevision(f"{self._decider.category}-{key}")
-        fresh = folded.revision == NO_STREAM
         try:
             events = self._decide(key, folded, command, cause)
-            if events and fresh:
-                return await self._begin(key, events, cause)
-        except (Rejection, StaleRevision):
+        except Rejection:
             events = []
         if not events:  # nothing to do, or refused: only the newest state may say so
             if await self._catch_up(key, folded):
@@ -144,14 +155,7 @@ class CommandHandler(Generic[C, S, E]):
         folded.revision += len(events)
         folded.position = position
         folded.exercise = cause.exercise
-        return self._remember(folded, str(cause.command_id))
-
-    async def _begin(self, key: str, events: list[E], cause: Cause) -> Written:
-        """Append to a stream that was not read, as if it were new; it is read before it is kept."""
-        position = await self._store.append(
-            f"{self._decider.category}-{key}", self._propose(events, cause), NO_STREAM
-        )
-        return Written(len(events) - 1, position)
+        return self._remember(folded, str(cause.command_id), events[-1])
 
     def _propose(self, events: list[E], cause: Cause) -> list[Proposed]:
         """Name each event after its command and its content.
@@ -175,18 +179,17 @@ class CommandHandler(Generic[C, S, E]):
         return bool(news)
 
     def _fold(self, folded: _Folded[S], event: Recorded) -> None:
-        folded.state = self._decider.evolve(
-            folded.state, self._decider.codec.decode(event.type, event.data)
-        )
+        happened = self._decider.codec.decode(event.type, event.data)
+        folded.state = self._decider.evolve(folded.state, happened)
         folded.revision = event.revision
         folded.position = event.position
         if folded.exercise is None:
             folded.exercise = event.metadata.get("exercise", "")
-        self._remember(folded, event.metadata.get(COMMAND, ""))
+        self._remember(folded, event.metadata.get(COMMAND, ""), happened)
 
     @staticmethod
-    def _remember(folded: _Folded[S], command_id: str) -> Written:
-        folded.obeyed[command_id] = written = Written(folded.revision, folded.position)
+    def _remember(folded: _Folded[S], command_id: str, event: E) -> Written:
+        folded.obeyed[command_id] = written = Written(folded.revision, folded.position, event)
         return written
 
     def _keep(self, key: str) -> _Folded[S]:

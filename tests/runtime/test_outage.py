@@ -42,7 +42,7 @@ async def arrival(store: EventStore, number: int) -> None:
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_command_refused_while_the_node_is_away_is_obeyed_once_when_it_is_back(
-    own_node: Node, connect: Connect, key: str
+    own_node: Node, connect: Connect, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     halls = handler(await connect(own_node.uri))
     await halls.handle(key, Admit(), cause())
@@ -54,6 +54,7 @@ async def test_a_command_refused_while_the_node_is_away_is_obeyed_once_when_it_i
     with pytest.raises(Unavailable):
         await halls.state(key)
     own_node.restart()
+    monkeypatch.setattr(store_module, "GIVE_UP_AFTER_S", 8.0)  # a channel may wait 2 s to try again
     written = await halls.handle(key, Admit(people=2), asked)
     again = await handler(await connect(own_node.uri)).handle(key, Admit(people=2), asked)
 

@@ -8,7 +8,8 @@ by then is let go when the news of that hold comes.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -23,6 +24,7 @@ from services.runtime.rejection import Rejection
 from services.runtime.times import from_proto
 
 AT_ONCE_S = 1.0
+REMEMBERED = 10_000
 
 Assignments = CommandHandler[assignment.Command, assignment.State, events.Event]
 Ending = (
@@ -46,8 +48,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Releasing:
+    """``done`` are assignments whose unit is known to be let go, newest last."""
+
     assignments: Assignments
     units: Units
+    done: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     async def at_once(self, event: events.Event, cause: Cause) -> None:
         """Let the unit go if resources answer quickly; if not, the public event does it."""
@@ -60,12 +65,17 @@ class Releasing:
                     event.occurred_at,
                     cause.step("release"),
                 )
+            self.done[event.assignment_id] = None
+            if len(self.done) > REMEMBERED:
+                self.done.popitem(last=False)
         except (Rejection, TimeoutError) as later:
             log.warning("release.later", assignment_id=event.assignment_id, why=repr(later))
 
     async def on_ending(self, event: Recorded) -> None:
         """React to an assignment that is over."""
         ending = ENDINGS[event.type].FromString(event.data)
+        if ending.assignment_id in self.done:
+            return
         await self.units.release(
             ending.unit_id,
             ending.assignment_id,

@@ -32,12 +32,19 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """An order that was written down, and the cause of all that it entails."""
+
+    order: events.AssignmentRequested
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an intent, and the stored event that says so."""
+    """What became of an intent."""
 
     event: events.UnitDispatched | events.AssignmentRefused | events.AssignmentCancelled
     written: Written
-    recorded: Recorded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +55,15 @@ class Sending:
     releasing: Releasing
     now: Callable[[], datetime]
 
-    async def send(self, assignment_id: str) -> tuple[events.UnitDispatched, Written]:
+    async def send(
+        self, assignment_id: str, begun: Intent | None
+    ) -> tuple[events.UnitDispatched, Written]:
         """Return the dispatch of an intent, or raise why there was none; always the same.
 
-        Raises Unavailable while resources do not answer: the intent stands.
+        Without ``begun`` the intent is read.  Raises Unavailable while resources do not answer:
+        the intent stands.
         """
-        outcome = await self.settle(assignment_id)
+        outcome = await self.settle(assignment_id, begun)
         match outcome.event:
             case events.UnitDispatched():
                 return outcome.event, outcome.written
@@ -70,24 +80,29 @@ class Sending:
     async def recover(self, assignment_id: str, _: datetime) -> Written:
         """Finish an intent that somebody left behind."""
         outcome = await self.settle(assignment_id)
-        log.info("intent.recovered", assignment_id=assignment_id, outcome=outcome.recorded.type)
+        log.info(
+            "intent.recovered", assignment_id=assignment_id, outcome=type(outcome.event).__name__
+        )
         return outcome.written
 
-    async def settle(self, assignment_id: str) -> Outcome:
+    async def settle(self, assignment_id: str, begun: Intent | None = None) -> Outcome:
         """Bring an intent to its outcome.  Safe to run beside itself, in any process."""
-        history = await self.history(assignment_id)
-        if settled := _outcome(history):
-            return settled
-        intent = history[0]
-        order = ASSIGNMENT_CODEC.decode(intent.type, intent.data)
-        assert isinstance(order, events.AssignmentRequested)
-        cause = Cause.resumed(intent)
+        asked_at = self.now()
+        if begun is None:
+            history = await self.history(assignment_id)
+            if settled := _outcome(history):
+                return settled
+            order = ASSIGNMENT_CODEC.decode(history[0].type, history[0].data)
+            assert isinstance(order, events.AssignmentRequested)
+            begun = Intent(order, Cause.resumed(history[0]))
+            asked_at = history[0].created_at
+        order, cause = begun.order, begun.cause
         secured = False
         try:
             kind = await self._secure(order, cause)
             secured = True
         except Unavailable as silence:
-            if self.now() - intent.created_at < GIVE_UP_AFTER:
+            if self.now() - asked_at < GIVE_UP_AFTER:
                 raise
             await self._refuse(order, cause, silence)
         except Rejection as refusal:
@@ -96,12 +111,15 @@ class Sending:
             command = assignment.DispatchUnit(
                 assignment_id=assignment_id, unit_kind=kind, now=_to_ms(self.now())
             )
-            await self.assignments.handle(assignment_id, command, cause.step("dispatch"))
+            written = await self.assignments.handle(assignment_id, command, cause.step("dispatch"))
+            if isinstance(written.event, events.UnitDispatched):
+                return Outcome(written.event, written)
         # Read back: whoever wrote first decided, and the times that count are those stored.
         outcome = _outcome(await self.history(assignment_id))
         assert outcome is not None
         if secured and not isinstance(outcome.event, events.UnitDispatched):
-            await self.releasing.at_once(outcome.event, Cause.resumed(outcome.recorded))
+            # Under an id of its own: the ending's release may have come before this hold.
+            await self.releasing.at_once(outcome.event, cause.step("too_late"))
         return outcome
 
     async def history(self, assignment_id: str, after: int = NO_STREAM) -> list[Recorded]:
@@ -145,7 +163,7 @@ def _outcome(history: list[Recorded]) -> Outcome | None:
             case (
                 events.UnitDispatched() | events.AssignmentRefused() | events.AssignmentCancelled()
             ):
-                return Outcome(event, Written(recorded.revision, recorded.position), recorded)
+                return Outcome(event, Written(recorded.revision, recorded.position))
             case _:
                 continue
     return None

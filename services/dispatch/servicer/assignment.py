@@ -12,11 +12,10 @@ from sqlalchemy import select, tuple_
 
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
-from services.dispatch.codec import ASSIGNMENT_CODEC
 from services.dispatch.domain import assignment, events
 from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.releasing import Assignments, Releasing
-from services.dispatch.policies.sending import Sending
+from services.dispatch.policies.sending import Intent, Sending
 from services.dispatch.projections import ASSIGNMENTS, CLOSED
 from services.dispatch.servicer import messages, response_times
 from services.runtime import call, paging, reading, times
@@ -24,7 +23,7 @@ from services.runtime.cause import COMMAND, Cause
 from services.runtime.handle import Written, derived_id
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
-from services.runtime.rejection import NotFound
+from services.runtime.rejection import NotFound, Rejection
 from services.runtime.times import said, to_proto
 
 R = TypeVar("R", pb.RecordEnRouteResponse, pb.RecordOnSceneResponse)
@@ -52,11 +51,8 @@ class AssignmentServicer(AssignmentServiceServicer):
             caller.require(OVERRIDE)
         assignment_id = request.assignment_id or derived_id(request.request_id, "assignment")
         cause = caller.cause(request.request_id, request.incident_id)
-        history = await self.sending.history(assignment_id)
-        if not history or history[0].metadata.get(COMMAND) != str(cause.command_id):
-            command = await self._order(request, assignment_id, caller, cause)
-            await self.assignments.handle(assignment_id, command, cause)
-        dispatched, written = await self.sending.send(assignment_id)
+        begun = await self._begin(request, assignment_id, caller, cause)
+        dispatched, written = await self.sending.send(assignment_id, begun)
         return pb.CreateAssignmentResponse(
             assignment_id=assignment_id,
             acknowledge_due_time=to_proto(dispatched.acknowledge_due_at),
@@ -207,6 +203,25 @@ class AssignmentServicer(AssignmentServiceServicer):
         reading.freshen(response.freshness, seen)
         return response
 
+    async def _begin(
+        self,
+        request: pb.CreateAssignmentRequest,
+        assignment_id: str,
+        caller: call.Call,
+        cause: Cause,
+    ) -> Intent | None:
+        """Write the intent down; None for one that was written and may have come further."""
+        try:
+            command = await self._order(request, assignment_id, caller, cause)
+        except Rejection:
+            history = await self.sending.history(assignment_id)
+            if not history or history[0].metadata.get(COMMAND) != str(cause.command_id):
+                raise
+            return None
+        written = await self.assignments.handle(assignment_id, command, cause)
+        known = await self.assignments.glimpse(assignment_id)
+        return Intent(written.event, cause) if isinstance(known, assignment.Requested) else None
+
     async def _order(
         self,
         request: pb.CreateAssignmentRequest,
@@ -252,10 +267,7 @@ class AssignmentServicer(AssignmentServiceServicer):
         incident_id = await self._incident_of(key)
         cause = call.current().cause(request.request_id, incident_id)
         written = await self.assignments.handle(key, command, cause, etag=request.etag)
-        [last, *_] = await self.sending.history(key, after=written.revision - 1)
-        if last.metadata.get(COMMAND) != str(cause.command_id):
-            return written, None
-        return written, ASSIGNMENT_CODEC.decode(last.type, last.data)
+        return written, written.event
 
     async def _end(self, request: Any, command: assignment.Act) -> Written:
         written, event = await self._handle(request, command)
@@ -265,7 +277,7 @@ class AssignmentServicer(AssignmentServiceServicer):
         return written
 
     async def _incident_of(self, assignment_id: str) -> str:
-        state = await self.assignments.state(assignment_id)
+        state = await self.assignments.glimpse(assignment_id)
         return "" if state is None else state.order.incident_id
 
 
