@@ -113,6 +113,7 @@ class Reactions:
         self._gazetteer = gazetteer
         self._now = now
         self._covered = 0
+        self._looking = asyncio.Lock()
         self._last = 0
 
     async def react(self, delivered: Delivered) -> None:
@@ -195,10 +196,14 @@ class Reactions:
         The rows follow the store a moment behind; a crew's contact must not be missed for that.
         """
         await self._model.caught_up.wait()
-        if event.position > max(self._model.seen.position, self._covered):
-            last = await self._store.last_before(CATEGORIES, event.position)
-            self._last = max(self._last, last)
-            self._covered = max(self._covered, event.position)
+        async with self._looking:
+            after = max(self._model.seen.position, self._covered)
+            if event.position > after:
+                # One look serves all events up to the head, and each part of the log is read once.
+                head = await self._store.last_before((), None)
+                async for written in self._store.read_all(CATEGORIES, after or None):
+                    self._last = written.position
+                self._covered = max(head, event.position)
         return self._last
 
 

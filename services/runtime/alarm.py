@@ -15,6 +15,8 @@ from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.store import StaleRevision
 
 LOOK_AGAIN_S = 30.0
+LOOK_EVERY_S = 0.25
+"""The shortest deadline is a second: looking at every change would cost more than it finds."""
 AFTER_A_REFUSAL_S = 0.2
 
 log = structlog.get_logger()
@@ -39,6 +41,7 @@ async def ring_when_due(
         wait_s = LOOK_AGAIN_S if found is None else (found[0] - now()).total_seconds()
         if found is None or wait_s > 0:
             await model.advanced(seen, min(wait_s, LOOK_AGAIN_S))
+            await asyncio.sleep(max(0, min(wait_s, LOOK_EVERY_S)))
             continue
         due, key = found
         try:

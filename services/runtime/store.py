@@ -145,9 +145,10 @@ class EventStore:
             ) from None
         raise AssertionError  # the loop returns or raises
 
-    async def last_before(self, categories: Sequence[str], position: int) -> int:
+    async def last_before(self, categories: Sequence[str], position: int | None) -> int:
         """Return the position of the last event of ``categories`` before ``position``, 0 for none.
 
+        Without ``position``, of the last there is.
         Raises Unavailable when the store does not answer.
         """
         async for attempt in _retrying():
