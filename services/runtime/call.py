@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote
 from uuid import UUID
 
+import structlog
+
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.identity import Authority
@@ -31,11 +33,16 @@ class Call:
     traceparent: str = ""
 
     def cause(self, request_id: str, correlation_id: str = "") -> Cause:
-        """Return the cause of the command in this request; ``correlation_id`` is its incident."""
+        """Return the cause of the command in this request; ``correlation_id`` is its incident.
+
+        What this call logs from here on names its story.
+        """
+        story = correlation_id or self.correlation_id or request_id
+        structlog.contextvars.bind_contextvars(correlation_id=story)
         return Cause(
             command_id=UUID(request_id),
             causation_id=self.causation_id or request_id,
-            correlation_id=correlation_id or self.correlation_id or request_id,
+            correlation_id=story,
             actor=self.actor,
             exercise=self.exercise,
             traceparent=self.traceparent,

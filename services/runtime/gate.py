@@ -135,7 +135,9 @@ class Gate(grpc.aio.ServerInterceptor):
                 f"{actor.subject} ({', '.join(actor.roles)}) lacks {capability}",
                 {"capability": capability or "", "subject": actor.subject},
             )
-        call.enter(call.of_headers(actor, headers, self._authority))
+        admitted = call.of_headers(actor, headers, self._authority)
+        call.enter(admitted)
+        structlog.contextvars.bind_contextvars(actor=admitted.actor.subject)
         if isinstance(request, Message) and not reflecting:
             self._check(request)
 
