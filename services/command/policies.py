@@ -19,7 +19,7 @@ async def open_incident(
     reports: Reports, incidents: Incidents, report_id: str, cause: Cause
 ) -> Written:
     """Open the incident of a report that was verified, or join one that was quicker."""
-    verified = _settled(await reports.state(report_id), report_id)
+    verified = await _settled(reports, report_id)
     said = verified.said
     command = incident.OpenIncident(
         by=cause.actor,
@@ -43,7 +43,7 @@ async def attach_report(
     reports: Reports, incidents: Incidents, report_id: str, cause: Cause
 ) -> Written:
     """Attach a report that was joined to its incident."""
-    joined = _settled(await reports.state(report_id), report_id)
+    joined = await _settled(reports, report_id)
     command = incident.AttachReport(
         by=cause.actor,
         incident_id=joined.incident_id,
@@ -57,7 +57,10 @@ async def attach_report(
     )
 
 
-def _settled(state: report.State, report_id: str) -> report.Settled:
+async def _settled(reports: Reports, report_id: str) -> report.Settled:
+    state = await reports.glimpse(report_id)
+    if not isinstance(state, report.Settled):  # once settled it stays so
+        state = await reports.state(report_id)
     if not isinstance(state, report.Settled) or not state.incident_id:
         raise Rejection("REPORT_NOT_SETTLED", report_id=report_id)
     return state

@@ -21,6 +21,7 @@ from services.runtime.readmodel import ReadModel
 from services.runtime.times import said
 
 WATCH_PAGE = 500
+ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +193,7 @@ class IncidentServicer(IncidentServiceServicer):
         self, request: pb.GetIncidentRequest, context: Any
     ) -> pb.GetIncidentResponse:
         key = request.incident_id
+        await self._await_row(request)
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
             row = (
                 await connection.execute(select(INCIDENTS).where(INCIDENTS.c.incident_id == key))
@@ -215,6 +217,22 @@ class IncidentServicer(IncidentServiceServicer):
         )
         reading.freshen(response.freshness, seen)
         return response
+
+    async def _await_row(self, request: pb.GetIncidentRequest) -> None:
+        """Let the rows catch up with an incident that was opened a moment ago.
+
+        Nobody shall hear that there is no such incident of one that there is.
+        """
+        if request.read.WhichOneof("as_of"):
+            return
+        there = select(INCIDENTS.c.position).where(INCIDENTS.c.incident_id == request.incident_id)
+        for _ in range(ROWS_LOOKED_AT):
+            async with self.model.read() as (connection, seen):
+                if await connection.scalar(there) is not None:
+                    return
+            if await self.incidents.glimpse(request.incident_id) is None:
+                return
+            await self.model.advanced(seen.position, ROWS_FOLLOW_S)
 
     async def ListIncidents(
         self, request: pb.ListIncidentsRequest, context: Any
