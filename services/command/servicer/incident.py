@@ -192,8 +192,15 @@ class IncidentServicer(IncidentServiceServicer):
     async def GetIncident(
         self, request: pb.GetIncidentRequest, context: Any
     ) -> pb.GetIncidentResponse:
+        answer = await self._page(request)
+        if answer is None and await self._row_follows(request):
+            answer = await self._page(request)
+        if answer is None:
+            raise incident.unknown(request.incident_id)
+        return answer
+
+    async def _page(self, request: pb.GetIncidentRequest) -> pb.GetIncidentResponse | None:
         key = request.incident_id
-        await self._await_row(request)
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
             row = (
                 await connection.execute(select(INCIDENTS).where(INCIDENTS.c.incident_id == key))
@@ -209,7 +216,7 @@ class IncidentServicer(IncidentServiceServicer):
                 .order_by(SITUATION_REPORTS.c.number)
             )
         if row is None:
-            raise incident.unknown(key)
+            return None
         response = pb.GetIncidentResponse(
             incident=messages.incident(row, self.types.name(row.type_code)),
             decisions=[messages.decision(decision) for decision in decisions],
@@ -218,21 +225,22 @@ class IncidentServicer(IncidentServiceServicer):
         reading.freshen(response.freshness, seen)
         return response
 
-    async def _await_row(self, request: pb.GetIncidentRequest) -> None:
+    async def _row_follows(self, request: pb.GetIncidentRequest) -> bool:
         """Let the rows catch up with an incident that was opened a moment ago.
 
         Nobody shall hear that there is no such incident of one that there is.
         """
         if request.read.WhichOneof("as_of"):
-            return
+            return False
         there = select(INCIDENTS.c.position).where(INCIDENTS.c.incident_id == request.incident_id)
         for _ in range(ROWS_LOOKED_AT):
             async with self.model.read() as (connection, seen):
                 if await connection.scalar(there) is not None:
-                    return
+                    return True
             if await self.incidents.glimpse(request.incident_id) is None:
-                return
+                return False
             await self.model.advanced(seen.position, ROWS_FOLLOW_S)
+        return False
 
     async def ListIncidents(
         self, request: pb.ListIncidentsRequest, context: Any

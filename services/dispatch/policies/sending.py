@@ -21,7 +21,7 @@ from services.runtime.cause import Cause
 from services.runtime.handle import Written
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection, Unavailable
-from services.runtime.store import NO_STREAM, EventStore
+from services.runtime.store import EventStore
 
 GIVE_UP_AFTER = timedelta(minutes=5)
 # A reservation lasts a minute and an intent five: more would be somebody who takes it each time.
@@ -122,8 +122,8 @@ class Sending:
             await self.releasing.at_once(outcome.event, cause.step("too_late"))
         return outcome
 
-    async def history(self, assignment_id: str, after: int = NO_STREAM) -> list[Recorded]:
-        return await self.store.read(f"{ASSIGNMENT.category}-{assignment_id}", after)
+    async def history(self, assignment_id: str) -> list[Recorded]:
+        return await self.store.read(f"{ASSIGNMENT.category}-{assignment_id}")
 
     async def _secure(self, order: events.AssignmentRequested, cause: Cause) -> str:
         """Hold the unit until it is released, and return its kind."""
