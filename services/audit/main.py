@@ -10,10 +10,8 @@ from services.audit.phrases import Phrases
 from services.audit.projections import AUDIT
 from services.audit.servicer import TimelineServicer
 from services.runtime import app, reference
-from services.runtime.gate import Gate
-from services.runtime.identity import Authority, Verifier
 from services.runtime.readmodel import ReadModel
-from services.runtime.serve import Server
+from services.runtime.serve import guarded_server
 from services.runtime.settings import Settings
 from services.runtime.store import EventStore
 
@@ -25,14 +23,7 @@ async def serve(settings: Settings) -> None:
     await store.connect()
     model = ReadModel(AUDIT, store, settings.read_model_url)
     await model.open()
-    server = Server(
-        settings,
-        Gate(
-            DOMAIN,
-            Verifier(settings.issuer, settings.jwks),
-            reference.load(settings.reference, "authority", Authority),
-        ),
-    )
+    server = guarded_server(settings, DOMAIN)
     phrases = reference.load(settings.reference, "phrases", Phrases)
     add_TimelineServiceServicer_to_server(
         TimelineServicer(model=model, phrases=phrases, now=now), server.grpc

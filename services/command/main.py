@@ -20,14 +20,12 @@ from services.command.servicer.incident import IncidentServicer
 from services.command.servicer.report import ReportServicer
 from services.runtime import app, broker, reference
 from services.runtime.cause import Cause
-from services.runtime.gate import Gate
 from services.runtime.handle import CommandHandler
-from services.runtime.identity import Authority, Verifier
 from services.runtime.inbox import Delivered, inbox
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.relay import relay
-from services.runtime.serve import Server
+from services.runtime.serve import guarded_server
 from services.runtime.settings import Settings
 from services.runtime.store import EventStore
 
@@ -42,14 +40,7 @@ async def serve(settings: Settings) -> None:
     reports = CommandHandler(store, REPORT)
     incidents = CommandHandler(store, INCIDENT)
     types = reference.load(settings.reference, "incident_types", IncidentTypes)
-    server = Server(
-        settings,
-        Gate(
-            DOMAIN,
-            Verifier(settings.issuer, settings.jwks),
-            reference.load(settings.reference, "authority", Authority),
-        ),
-    )
+    server = guarded_server(settings, DOMAIN)
     add_ReportServiceServicer_to_server(
         ReportServicer(
             reports=reports,

@@ -20,15 +20,13 @@ from services.dispatch.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.runtime import app, broker, reference
 from services.runtime.alarm import ring_when_due
-from services.runtime.gate import Gate
 from services.runtime.handle import CommandHandler
-from services.runtime.identity import Authority, Verifier
 from services.runtime.inbox import Delivered, inbox
 from services.runtime.peer import Peer
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.relay import relay
-from services.runtime.serve import Server
+from services.runtime.serve import Server, guarded_server
 from services.runtime.settings import Settings
 from services.runtime.store import EventStore
 
@@ -63,14 +61,7 @@ async def wired(
     )
     known = Incidents(CommandHandler(store, INCIDENT_REF), model, command)
     overdue = clocks.OverdueClock(store, assignments)
-    server = Server(
-        settings,
-        Gate(
-            DOMAIN,
-            Verifier(settings.issuer, settings.jwks),
-            reference.load(settings.reference, "authority", Authority),
-        ),
-    )
+    server = guarded_server(settings, DOMAIN)
     add_AssignmentServiceServicer_to_server(
         AssignmentServicer(
             assignments=assignments,

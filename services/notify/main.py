@@ -29,15 +29,13 @@ from services.notify.servicer.notification import NotificationServicer
 from services.notify.servicer.warning import IncidentTypes, WarningServicer
 from services.notify.settings import NotifySettings
 from services.runtime import app, broker, reference
-from services.runtime.gate import Gate
 from services.runtime.handle import CommandHandler
-from services.runtime.identity import Authority, Verifier
 from services.runtime.inbox import inbox
 from services.runtime.peer import Peer
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.relay import relay
-from services.runtime.serve import Server
+from services.runtime.serve import guarded_server
 from services.runtime.settings import Settings
 from services.runtime.store import EventStore
 
@@ -59,14 +57,7 @@ async def serve(settings: Settings) -> None:
     regions = reference.load(ours.reference, "regions", Regions)
     about = reference.load(ours.reference, "notify", Reference)
     gazetteer = Gazetteer(regions, about.above)
-    server = Server(
-        ours,
-        Gate(
-            DOMAIN,
-            Verifier(ours.issuer, ours.jwks),
-            reference.load(ours.reference, "authority", Authority),
-        ),
-    )
+    server = guarded_server(ours, DOMAIN)
     add_ContactServiceServicer_to_server(
         ContactServicer(contacts=contacts, model=model, gazetteer=gazetteer, now=now), server.grpc
     )

@@ -20,14 +20,12 @@ from services.resources.servicer.stock import StockServicer
 from services.resources.servicer.unit import UnitServicer
 from services.runtime import app, broker, reference
 from services.runtime.alarm import ring_when_due
-from services.runtime.gate import Gate
 from services.runtime.handle import CommandHandler
-from services.runtime.identity import Authority, Verifier
 from services.runtime.inbox import inbox
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.relay import relay
-from services.runtime.serve import Server
+from services.runtime.serve import guarded_server
 from services.runtime.settings import Settings
 from services.runtime.store import EventStore
 
@@ -44,14 +42,7 @@ async def serve(settings: Settings) -> None:
     shipping = Shipping(CommandHandler(store, STOCK), CommandHandler(store, TRANSFER))
     expiry = Expiry(units, model, now)
     regions = reference.load(settings.reference, "regions", Regions)
-    server = Server(
-        settings,
-        Gate(
-            DOMAIN,
-            Verifier(settings.issuer, settings.jwks),
-            reference.load(settings.reference, "authority", Authority),
-        ),
-    )
+    server = guarded_server(settings, DOMAIN)
     add_UnitServiceServicer_to_server(
         UnitServicer(units=units, model=model, regions=regions, now=now), server.grpc
     )

@@ -11,8 +11,9 @@ from grpc_health.v1 import _async as health_aio
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.runtime import reference
 from services.runtime.gate import MAX_REQUEST_BYTES, Gate
-from services.runtime.identity import DevelopmentIssuer
+from services.runtime.identity import Authority, DevelopmentIssuer, Verifier
 from services.runtime.settings import Settings
 
 GRACE_S = 5.0
@@ -66,6 +67,16 @@ class Server:
     async def _tell(self, status: health_pb2.HealthCheckResponse.ServingStatus) -> None:
         for name in self._names:
             await self._health.set(name, status)
+
+
+def guarded_server(settings: Settings, domain: str) -> Server:
+    """Return a server behind the gate that the settings describe; ``domain`` names its refusals."""
+    gate = Gate(
+        domain,
+        Verifier(settings.issuer, settings.jwks),
+        reference.load(settings.reference, "authority", Authority),
+    )
+    return Server(settings, gate)
 
 
 def refuse_insecure(settings: Settings) -> None:
