@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from services.command.domain import incident, report
+from functools import partial
+
+from services.command.domain import report
+from services.command.domain.incident import (
+    decider,
+    decisions,
+    grading,
+    lifecycle,
+    post,
+    response,
+    series,
+)
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -14,21 +25,21 @@ REPORT_CODEC: Codec[report.Event] = Codec(
         "ReportRejected.v1": report.ReportRejected,
     }
 )
-INCIDENT_CODEC: Codec[incident.Event] = Codec(
+INCIDENT_CODEC: Codec[decider.Event] = Codec(
     {
-        "IncidentOpened.v1": incident.IncidentOpened,
-        "ReportAttached.v1": incident.ReportAttached,
-        "IncidentGraded.v1": incident.IncidentGraded,
-        "ResponseActivated.v1": incident.ResponseActivated,
-        "ResponseLevelChanged.v1": incident.ResponseLevelChanged,
-        "ResponseTerminated.v1": incident.ResponseTerminated,
-        "CommandEstablished.v1": incident.CommandEstablished,
-        "TransferProposed.v1": incident.TransferProposed,
-        "CommandTransferred.v1": incident.CommandTransferred,
-        "DecisionRecorded.v1": incident.DecisionRecorded,
-        "SituationReportSubmitted.v1": incident.SituationReportSubmitted,
-        "IncidentClosed.v1": incident.IncidentClosed,
-        "IncidentReopened.v1": incident.IncidentReopened,
+        "IncidentOpened.v1": lifecycle.IncidentOpened,
+        "ReportAttached.v1": lifecycle.ReportAttached,
+        "IncidentGraded.v1": grading.IncidentGraded,
+        "ResponseActivated.v1": response.ResponseActivated,
+        "ResponseLevelChanged.v1": response.ResponseLevelChanged,
+        "ResponseTerminated.v1": response.ResponseTerminated,
+        "CommandEstablished.v1": post.CommandEstablished,
+        "TransferProposed.v1": post.TransferProposed,
+        "CommandTransferred.v1": post.CommandTransferred,
+        "DecisionRecorded.v1": decisions.DecisionRecorded,
+        "SituationReportSubmitted.v1": series.SituationReportSubmitted,
+        "IncidentClosed.v1": lifecycle.IncidentClosed,
+        "IncidentReopened.v1": lifecycle.IncidentReopened,
     }
 )
 
@@ -39,10 +50,15 @@ REPORT: Decider[report.Command, report.State, report.Event] = Decider(
     evolve=report.evolve,
     codec=REPORT_CODEC,
 )
-INCIDENT: Decider[incident.Command, incident.State, incident.Event] = Decider(
-    category="incident",
-    initial=incident.INITIAL,
-    decide=incident.decide,
-    evolve=incident.evolve,
-    codec=INCIDENT_CODEC,
-)
+
+
+def incident_decider(
+    rules: decider.Rules,
+) -> Decider[decider.Command, decider.State, decider.Event]:
+    return Decider(
+        category="incident",
+        initial=decider.INITIAL,
+        decide=partial(decider.decide, rules),
+        evolve=decider.evolve,
+        codec=INCIDENT_CODEC,
+    )

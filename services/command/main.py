@@ -11,7 +11,8 @@ from anlan.command.v1 import report_service_pb2 as report_pb
 from anlan.command.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
 from anlan.command.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from anlan.events.v1 import report_events_pb2 as events_pb
-from services.command.codec import INCIDENT, REPORT
+from services.command import rulebook
+from services.command.codec import REPORT, incident_decider
 from services.command.domain.incident_types import IncidentTypes
 from services.command.policies import attach_report, open_incident
 from services.command.projections import COMMAND
@@ -38,7 +39,7 @@ async def serve(settings: Settings) -> None:
     model = ReadModel(COMMAND, store, settings.read_model_url)
     await model.open()
     reports = CommandHandler(store, REPORT)
-    incidents = CommandHandler(store, INCIDENT)
+    incidents = CommandHandler(store, incident_decider(rulebook.load(settings.reference)))
     types = reference.load(settings.reference, "incident_types", IncidentTypes)
     server = guarded_server(settings, DOMAIN)
     add_ReportServiceServicer_to_server(

@@ -6,13 +6,14 @@ public event comes back: a process that died in between leaves nothing half done
 
 from __future__ import annotations
 
-from services.command.domain import incident, report
+from services.command.domain import report
+from services.command.domain.incident import decider, lifecycle
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
 from services.runtime.rejection import AlreadyExists, Rejection
 
 Reports = CommandHandler[report.Command, report.State, report.Event]
-Incidents = CommandHandler[incident.Command, incident.State, incident.Event]
+Incidents = CommandHandler[decider.Command, decider.State, decider.Event]
 
 
 async def open_incident(
@@ -21,7 +22,7 @@ async def open_incident(
     """Open the incident of a report that was verified, or join one that was quicker."""
     verified = await _settled(reports, report_id)
     said = verified.said
-    command = incident.OpenIncident(
+    command = lifecycle.OpenIncident(
         by=cause.actor,
         incident_id=verified.incident_id,
         title=verified.title,
@@ -44,7 +45,7 @@ async def attach_report(
 ) -> Written:
     """Attach a report that was joined to its incident."""
     joined = await _settled(reports, report_id)
-    command = incident.AttachReport(
+    command = lifecycle.AttachReport(
         by=cause.actor,
         incident_id=joined.incident_id,
         report_id=report_id,

@@ -9,7 +9,16 @@ from anlan.events.v1 import incident_events_pb2 as pb
 from anlan.events.v1 import report_events_pb2 as report_pb
 from anlan.type.v1 import place_pb2
 from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
-from services.command.domain import incident, report
+from services.command.domain import report
+from services.command.domain.incident import (
+    decider,
+    decisions,
+    grading,
+    lifecycle,
+    post,
+    response,
+    series,
+)
 from services.command.servicer import messages
 from services.runtime import place
 from services.runtime.actor import NATION
@@ -33,7 +42,7 @@ def public(recorded: Recorded) -> Publication | None:
         message = _incident(happened)
         adcode = (
             happened.place.adcode
-            if isinstance(happened, incident.IncidentOpened)
+            if isinstance(happened, lifecycle.IncidentOpened)
             else happened.adcode
         )
     if message is None:
@@ -83,10 +92,10 @@ def _report(event: report.Event) -> Message | None:
             )
 
 
-def _incident(event: incident.Event) -> Message | None:
+def _incident(event: decider.Event) -> Message | None:
     occurred = to_proto(event.occurred_at)
     match event:
-        case incident.IncidentOpened():
+        case lifecycle.IncidentOpened():
             return pb.IncidentOpened(
                 incident_id=event.incident_id,
                 title=event.title,
@@ -95,13 +104,13 @@ def _incident(event: incident.Event) -> Message | None:
                 call_time=to_proto(event.reported_at),
                 occur_time=occurred,
             )
-        case incident.IncidentGraded():
+        case grading.IncidentGraded():
             return pb.IncidentGraded(
                 incident_id=event.incident_id,
                 grade=messages.GRADES[event.grade],
                 occur_time=occurred,
             )
-        case incident.ResponseActivated():
+        case response.ResponseActivated():
             return pb.ResponseActivated(
                 incident_id=event.incident_id,
                 level=_level(event.level),
@@ -109,7 +118,7 @@ def _incident(event: incident.Event) -> Message | None:
                 approver=event.approver,
                 occur_time=occurred,
             )
-        case incident.ResponseLevelChanged():
+        case response.ResponseLevelChanged():
             return pb.ResponseLevelChanged(
                 incident_id=event.incident_id,
                 previous_level=_level(event.previous_level),
@@ -118,25 +127,25 @@ def _incident(event: incident.Event) -> Message | None:
                 reason=event.reason,
                 occur_time=occurred,
             )
-        case incident.ResponseTerminated():
+        case response.ResponseTerminated():
             return pb.ResponseTerminated(
                 incident_id=event.incident_id, approver=event.approver, occur_time=occurred
             )
-        case incident.CommandEstablished():
+        case post.CommandEstablished():
             return pb.CommandEstablished(
                 incident_id=event.incident_id,
                 commander=event.commander,
                 command_post=event.command_post,
                 occur_time=occurred,
             )
-        case incident.CommandTransferred():
+        case post.CommandTransferred():
             return pb.CommandTransferred(
                 incident_id=event.incident_id,
                 outgoing=event.outgoing,
                 incoming=event.incoming,
                 occur_time=occurred,
             )
-        case incident.DecisionRecorded():
+        case decisions.DecisionRecorded():
             return pb.DecisionRecorded(
                 incident_id=event.incident_id,
                 decision_id=event.decision_id,
@@ -144,7 +153,7 @@ def _incident(event: incident.Event) -> Message | None:
                 approver=event.approver,
                 occur_time=occurred,
             )
-        case incident.SituationReportSubmitted():
+        case series.SituationReportSubmitted():
             return pb.SituationReportSubmitted(
                 incident_id=event.incident_id,
                 situation_report_id=event.situation_report_id,
@@ -153,17 +162,17 @@ def _incident(event: incident.Event) -> Message | None:
                 recipient=event.recipient,
                 occur_time=occurred,
             )
-        case incident.IncidentClosed():
+        case lifecycle.IncidentClosed():
             return pb.IncidentClosed(incident_id=event.incident_id, occur_time=occurred)
-        case incident.IncidentReopened():
+        case lifecycle.IncidentReopened():
             return pb.IncidentReopened(
                 incident_id=event.incident_id, reason=event.reason, occur_time=occurred
             )
-        case incident.ReportAttached() | incident.TransferProposed():
+        case lifecycle.ReportAttached() | post.TransferProposed():
             return None
 
 
-def _level(level: incident.Level) -> incident_pb.ResponseLevel.ValueType:
+def _level(level: response.Level) -> incident_pb.ResponseLevel.ValueType:
     return messages.LEVELS[level]
 
 

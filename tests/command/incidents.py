@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
-from services.command.domain import incident as domain
+from services.command import rulebook
 from services.command.domain.casualties import Casualties
-from services.command.domain.incident import Grade, Level, SituationReportKind
+from services.command.domain.incident import (
+    decider,
+    decisions,
+    grading,
+    lifecycle,
+    post,
+    response,
+    series,
+)
+from services.command.domain.incident.grading import Grade
+from services.command.domain.incident.response import Level
+from services.command.domain.incident.series import SituationReportKind
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 from tests.spec import spec
 
-given = spec(domain.decide, domain.evolve, domain.INITIAL)
+RULES = rulebook.load(Path("reference"))
+decide = partial(decider.decide, RULES)
+given = spec(decide, decider.evolve, decider.INITIAL)
 
 CALLED = datetime(2026, 6, 18, 1, 10, tzinfo=UTC)
 NOW = CALLED + timedelta(minutes=20)
@@ -25,7 +40,7 @@ def person(subject: str, jurisdiction: str = "431281") -> Actor:
 LI, ZHANG, CHEN = person("commander.li"), person("mayor.zhang"), person("chen")
 STRANGER = person("officer.tuokou", "431281103")
 
-open_ = domain.OpenIncident(
+open_ = lifecycle.OpenIncident(
     by=LI,
     incident_id="i1",
     title="安江滑坡",
@@ -36,7 +51,7 @@ open_ = domain.OpenIncident(
     reported_at=CALLED,
     occurred_at=NOW,
 )
-attach = domain.AttachReport(
+attach = lifecycle.AttachReport(
     by=LI,
     incident_id="i1",
     report_id="r2",
@@ -44,10 +59,10 @@ attach = domain.AttachReport(
     reported_at=CALLED,
     occurred_at=NOW,
 )
-grade = domain.GradeIncident(
+grade = grading.GradeIncident(
     by=LI, incident_id="i1", grade=Grade.LARGER, basis="3 人死亡", occurred_at=NOW
 )
-activate = domain.ActivateResponse(
+activate = response.ActivateResponse(
     by=LI,
     incident_id="i1",
     level=Level.IV,
@@ -56,7 +71,7 @@ activate = domain.ActivateResponse(
     reason="1 人死亡",
     occurred_at=NOW,
 )
-raise_ = domain.ChangeResponseLevel(
+raise_ = response.ChangeResponseLevel(
     by=LI,
     incident_id="i1",
     level=Level.III,
@@ -64,32 +79,32 @@ raise_ = domain.ChangeResponseLevel(
     reason="3 人死亡",
     occurred_at=NOW,
 )
-terminate = domain.TerminateResponse(
+terminate = response.TerminateResponse(
     by=LI, incident_id="i1", approver="mayor.zhang", reason="险情排除", occurred_at=NOW
 )
-establish = domain.EstablishCommand(
+establish = post.EstablishCommand(
     by=LI,
     incident_id="i1",
     commander="commander.li",
     command_post="安江镇政府",
     occurred_at=NOW,
 )
-propose = domain.ProposeTransfer(
+propose = post.ProposeTransfer(
     by=LI, incident_id="i1", to="mayor.zhang", briefing="两人被困", occurred_at=NOW
 )
-accept = domain.AcceptTransfer(by=ZHANG, incident_id="i1", occurred_at=NOW)
-record = domain.RecordDecision(
+accept = post.AcceptTransfer(by=ZHANG, incident_id="i1", occurred_at=NOW)
+record = decisions.RecordDecision(
     by=LI,
     incident_id="i1",
     decision_id="d1",
     subject="转移",
     text="立即转移",
-    basis=(domain.Basis(kind="report", reference="r1", text=""),),
+    basis=(decisions.Basis(kind="report", reference="r1", text=""),),
     approver="mayor.zhang",
     authority="突发事件应对法 第七十三条",
     occurred_at=NOW,
 )
-tell = domain.SubmitSituationReport(
+tell = series.SubmitSituationReport(
     by=LI,
     incident_id="i1",
     situation_report_id="s1",
@@ -100,9 +115,9 @@ tell = domain.SubmitSituationReport(
     text="初报",
     occurred_at=NOW,
 )
-close = domain.CloseIncident(by=LI, incident_id="i1", summary="结束", occurred_at=NOW)
-reopen = domain.ReopenIncident(by=LI, incident_id="i1", reason="余滑", occurred_at=NOW)
-ACTS: list[domain.Act] = [
+close = lifecycle.CloseIncident(by=LI, incident_id="i1", summary="结束", occurred_at=NOW)
+reopen = lifecycle.ReopenIncident(by=LI, incident_id="i1", reason="余滑", occurred_at=NOW)
+ACTS: list[decider.Act] = [
     attach,
     grade,
     activate,
@@ -117,7 +132,7 @@ ACTS: list[domain.Act] = [
     reopen,
 ]
 
-opened = domain.IncidentOpened(
+opened = lifecycle.IncidentOpened(
     incident_id="i1",
     title="安江滑坡",
     type_code="11D01",
@@ -127,7 +142,7 @@ opened = domain.IncidentOpened(
     reported_at=CALLED,
     occurred_at=NOW,
 )
-attached = domain.ReportAttached(
+attached = lifecycle.ReportAttached(
     incident_id="i1",
     adcode="431281102",
     report_id="r2",
@@ -135,14 +150,14 @@ attached = domain.ReportAttached(
     reported_at=CALLED,
     occurred_at=NOW,
 )
-graded = domain.IncidentGraded(
+graded = grading.IncidentGraded(
     incident_id="i1",
     adcode="431281102",
     grade=Grade.LARGER,
     basis="3 人死亡",
     occurred_at=NOW,
 )
-activated = domain.ResponseActivated(
+activated = response.ResponseActivated(
     incident_id="i1",
     adcode="431281102",
     level=Level.IV,
@@ -151,7 +166,7 @@ activated = domain.ResponseActivated(
     reason="1 人死亡",
     occurred_at=NOW,
 )
-raised = domain.ResponseLevelChanged(
+raised = response.ResponseLevelChanged(
     incident_id="i1",
     adcode="431281102",
     previous_level=Level.IV,
@@ -160,21 +175,21 @@ raised = domain.ResponseLevelChanged(
     reason="3 人死亡",
     occurred_at=NOW,
 )
-terminated = domain.ResponseTerminated(
+terminated = response.ResponseTerminated(
     incident_id="i1",
     adcode="431281102",
     approver="mayor.zhang",
     reason="险情排除",
     occurred_at=NOW,
 )
-established = domain.CommandEstablished(
+established = post.CommandEstablished(
     incident_id="i1",
     adcode="431281102",
     commander="commander.li",
     command_post="安江镇政府",
     occurred_at=NOW,
 )
-proposed = domain.TransferProposed(
+proposed = post.TransferProposed(
     incident_id="i1",
     adcode="431281102",
     outgoing="commander.li",
@@ -182,14 +197,14 @@ proposed = domain.TransferProposed(
     briefing="两人被困",
     occurred_at=NOW,
 )
-transferred = domain.CommandTransferred(
+transferred = post.CommandTransferred(
     incident_id="i1",
     adcode="431281102",
     outgoing="commander.li",
     incoming="mayor.zhang",
     occurred_at=NOW,
 )
-recorded = domain.DecisionRecorded(
+recorded = decisions.DecisionRecorded(
     incident_id="i1",
     adcode="431281102",
     decision_id="d1",
@@ -201,7 +216,7 @@ recorded = domain.DecisionRecorded(
     decided_by="commander.li",
     occurred_at=NOW,
 )
-told = domain.SituationReportSubmitted(
+told = series.SituationReportSubmitted(
     incident_id="i1",
     adcode="431281102",
     situation_report_id="s1",
@@ -214,13 +229,13 @@ told = domain.SituationReportSubmitted(
     submitted_by="commander.li",
     occurred_at=NOW,
 )
-closed = domain.IncidentClosed(
+closed = lifecycle.IncidentClosed(
     incident_id="i1", adcode="431281102", summary="结束", occurred_at=NOW
 )
-reopened = domain.IncidentReopened(
+reopened = lifecycle.IncidentReopened(
     incident_id="i1", adcode="431281102", reason="余滑", occurred_at=NOW
 )
-EVENTS: list[domain.Event] = [
+EVENTS: list[decider.Event] = [
     opened,
     attached,
     graded,

@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from services.command.domain.incident import Act, Event, Grade, Level, SituationReportKind
+from services.command.domain.incident.decider import Act, Event
+from services.command.domain.incident.grading import Grade
+from services.command.domain.incident.response import Level
+from services.command.domain.incident.series import SituationReportKind
 from tests.command.incidents import (
     ACTS,
     CHEN,

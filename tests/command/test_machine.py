@@ -11,8 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.command.domain import incident, report
-from services.command.domain.incident import Closed, Grade, Level, Open, SituationReportKind
+from services.command.domain import report
+from services.command.domain.incident import decider, lifecycle, post, response, series
+from services.command.domain.incident.decider import Closed, Open
+from services.command.domain.incident.grading import Grade
+from services.command.domain.incident.response import Level
+from services.command.domain.incident.series import SituationReportKind
 from services.runtime.rejection import Rejection
 from tests.command import incidents as known
 from tests.command import test_report_domain as reports
@@ -24,7 +28,7 @@ people = st.sampled_from(PEOPLE)
 names = st.sampled_from(NAMES)
 ids = st.sampled_from(["a", "b", "c"])
 levels = st.sampled_from(Level)
-acts: st.SearchStrategy[incident.Act] = st.one_of(
+acts: st.SearchStrategy[decider.Act] = st.one_of(
     st.builds(replace, st.just(known.attach), by=people, report_id=ids),
     st.builds(replace, st.just(known.grade), by=people, grade=st.sampled_from(Grade)),
     st.builds(replace, st.just(known.activate), by=people, level=levels),
@@ -51,45 +55,45 @@ class Incident(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.states: list[incident.State] = [incident.INITIAL]
-        self.events: list[incident.Event] = []
-        self.wishes: list[incident.Command] = []
+        self.states: list[decider.State] = [decider.INITIAL]
+        self.events: list[decider.Event] = []
+        self.wishes: list[decider.Command] = []
 
     @property
-    def state(self) -> incident.State:
+    def state(self) -> decider.State:
         return self.states[-1]
 
-    def ask(self, command: incident.Command) -> None:
+    def ask(self, command: decider.Command) -> None:
         before = self.state
         try:
-            events = incident.decide(command, before)
+            events = known.decide(command, before)
         except Rejection as refusal:
             events = []
             self.check_refusal(command, refusal)
         if isinstance(before, Closed):
-            assert all(isinstance(event, incident.IncidentReopened) for event in events)
+            assert all(isinstance(event, lifecycle.IncidentReopened) for event in events)
         for event in events:
             self.events.append(event)
-            self.states.append(incident.evolve(self.state, event))
+            self.states.append(decider.evolve(self.state, event))
         if events:
             self.check_done(command)
         self.wishes.append(command)
 
-    def check_refusal(self, command: incident.Command, refusal: Rejection) -> None:
+    def check_refusal(self, command: decider.Command, refusal: Rejection) -> None:
         if isinstance(self.state, Closed) and command.by is not known.STRANGER:
             assert refusal.reason in {"INCIDENT_CLOSED", "INCIDENT_EXISTS"}
 
-    def check_done(self, command: incident.Command) -> None:
+    def check_done(self, command: decider.Command) -> None:
         """Check that the same wish does nothing a second time."""
         with suppress(Rejection):
-            assert incident.decide(command, self.state) == []
+            assert known.decide(command, self.state) == []
 
     @rule(report_id=ids)
     def open(self, report_id: str) -> None:
         self.ask(replace(known.open_, report_id=report_id))
 
     @rule(act=acts)
-    def act(self, act: incident.Act) -> None:
+    def act(self, act: decider.Act) -> None:
         self.ask(act)
 
     @precondition(lambda self: self.wishes)
@@ -98,25 +102,25 @@ class Incident(RuleBasedStateMachine):
         self.ask(data.draw(st.sampled_from(self.wishes)))
 
     @rule(data=st.data(), act=acts)
-    def decide_on_an_old_state(self, data: st.DataObject, act: incident.Act) -> None:
+    def decide_on_an_old_state(self, data: st.DataObject, act: decider.Act) -> None:
         old = data.draw(st.sampled_from(self.states))
         with suppress(Rejection):
-            incident.decide(act, old)
+            known.decide(act, old)
         self.ask(act)
 
     @rule(data=st.data())
     def reorder_history(self, data: st.DataObject) -> None:
         shuffled = data.draw(st.permutations(self.events))
-        reduce(incident.evolve, shuffled, incident.INITIAL)
+        reduce(decider.evolve, shuffled, decider.INITIAL)
 
     @invariant()
     def replay_gives_the_same_state(self) -> None:
-        assert reduce(incident.evolve, self.events, incident.INITIAL) == self.state
+        assert reduce(decider.evolve, self.events, decider.INITIAL) == self.state
 
     @invariant()
     def somebody_commands_from_the_first_establishment_on(self) -> None:
         commanders = [
-            was.commander
+            was.post.commander
             for state in self.states
             if (was := state.was if isinstance(state, Closed) else state) is not None
         ]
@@ -126,18 +130,21 @@ class Incident(RuleBasedStateMachine):
     @invariant()
     def command_passes_only_from_its_holder_to_whom_it_was_offered(self) -> None:
         for before, event in zip(self.states, self.events, strict=False):
-            if isinstance(event, incident.CommandTransferred):
+            if isinstance(event, post.CommandTransferred):
                 assert isinstance(before, Open)
-                assert (before.commander, before.proposed_to) == (event.outgoing, event.incoming)
+                assert (before.post.commander, before.post.proposed_to) == (
+                    event.outgoing,
+                    event.incoming,
+                )
 
     @invariant()
     def numbers_and_levels_are_in_order(self) -> None:
-        told = [e for e in self.events if isinstance(e, incident.SituationReportSubmitted)]
+        told = [e for e in self.events if isinstance(e, series.SituationReportSubmitted)]
         assert [event.number for event in told] == list(range(1, len(told) + 1))
         for before, event in zip(self.states, self.events, strict=False):
-            if isinstance(event, incident.ResponseLevelChanged):
+            if isinstance(event, response.ResponseLevelChanged):
                 assert isinstance(before, Open)
-                assert before.level is event.previous_level is not event.level
+                assert before.response.level is event.previous_level is not event.level
 
     @invariant()
     def nobody_acts_from_outside(self) -> None:
@@ -154,10 +161,10 @@ TestIncident.settings = settings(max_examples=80, stateful_step_count=40, deadli
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(known.EVENTS), max_size=12), acts)
-def test_an_incident_survives_any_history(history: list[incident.Event], act: incident.Act) -> None:
-    state = reduce(incident.evolve, history, incident.INITIAL)
+def test_an_incident_survives_any_history(history: list[decider.Event], act: decider.Act) -> None:
+    state = reduce(decider.evolve, history, decider.INITIAL)
     with suppress(Rejection):
-        incident.decide(act, state)
+        known.decide(act, state)
 
 
 settling = st.sampled_from([*reports.SETTLING, reports.submit])

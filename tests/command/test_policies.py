@@ -16,7 +16,7 @@ from anlan.command.v1 import report_service_pb2 as report_pb
 from anlan.command.v1.incident_service_pb2_grpc import IncidentServiceStub
 from anlan.command.v1.report_service_pb2_grpc import ReportServiceStub
 from anlan.type.v1 import place_pb2
-from services.command.codec import INCIDENT, REPORT
+from services.command.codec import REPORT, incident_decider
 from services.command.domain import report
 from services.command.policies import attach_report, open_incident
 from services.runtime.actor import Actor
@@ -25,6 +25,7 @@ from services.runtime.handle import CommandHandler
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection
 from services.runtime.store import EventStore
+from tests.command.incidents import RULES
 from tests.command.test_report_domain import join, submit, verify
 from tests.service import Caller, Service, Tokens, refusal, request_id
 
@@ -89,7 +90,7 @@ async def desk(command: Service, tokens: Tokens) -> AsyncIterator[Desk]:
         yield Desk(
             store,
             CommandHandler(store, REPORT),
-            CommandHandler(store, INCIDENT),
+            CommandHandler(store, incident_decider(RULES)),
             channel,
             tokens.caller("duty.wang", "duty_officer"),
         )

@@ -14,9 +14,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, select
 
 from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
-from services.command.domain import incident, report
+from services.command.domain import report
 from services.command.domain.casualties import Casualties
-from services.command.projections import COMMAND, INCIDENTS, METADATA, REPORTS
+from services.command.domain.incident import decider, lifecycle, series
+from services.command.projections import COMMAND
+from services.command.projections.incidents import INCIDENTS
+from services.command.projections.reports import REPORTS
+from services.command.projections.shared import METADATA
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
 from tests.command import incidents as known
@@ -25,7 +29,7 @@ from tests.command import test_report_domain as reports
 BEGAN = datetime(2026, 6, 18, 1, 30, tzinfo=UTC)
 
 
-def recorded(events: Sequence[report.Event | incident.Event], exercise: str = "") -> list[Recorded]:
+def recorded(events: Sequence[report.Event | decider.Event], exercise: str = "") -> list[Recorded]:
     """Store the events in memory, each in the stream that it belongs to."""
     revisions: dict[str, int] = {}
     log = []
@@ -70,7 +74,7 @@ def folded(log: Sequence[Recorded], batch: int = 1000) -> dict[str, list[tuple[A
     return rows
 
 
-def incident_row(*events: report.Event | incident.Event, exercise: str = "") -> Any:
+def incident_row(*events: report.Event | decider.Event, exercise: str = "") -> Any:
     engine = create_engine("sqlite://")
     METADATA.create_all(engine)
     with engine.begin() as connection:
@@ -81,7 +85,7 @@ def incident_row(*events: report.Event | incident.Event, exercise: str = "") -> 
     return row
 
 
-WHOLE: list[report.Event | incident.Event] = [
+WHOLE: list[report.Event | decider.Event] = [
     reports.submitted,
     reports.verified,
     known.opened,
@@ -112,9 +116,9 @@ def test_replay_gives_identical_rows() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from(known.EVENTS[1:-2]), max_size=10), st.integers(1, 5))
-def test_any_batches_give_identical_rows(events: list[incident.Event], batch: int) -> None:
+def test_any_batches_give_identical_rows(events: list[decider.Event], batch: int) -> None:
     numbered = [
-        replace(event, number=n) if isinstance(event, incident.SituationReportSubmitted) else event
+        replace(event, number=n) if isinstance(event, series.SituationReportSubmitted) else event
         for n, event in enumerate(events, 1)
     ]
     log = recorded([known.opened, *numbered])
@@ -135,7 +139,7 @@ def test_every_fact_moves_revision_and_position_of_its_row() -> None:
 
 
 def test_figures_that_were_said_earlier_do_not_replace_later_ones_whenever_they_arrive() -> None:
-    def heard(minutes: int, dead: int) -> incident.ReportAttached:
+    def heard(minutes: int, dead: int) -> lifecycle.ReportAttached:
         said = known.CALLED + timedelta(minutes=minutes)
         harmed = Casualties(dead=dead)
         return replace(known.attached, report_id=f"r{minutes}", reported_at=said, casualties=harmed)
@@ -152,7 +156,7 @@ def test_figures_that_were_said_earlier_do_not_replace_later_ones_whenever_they_
 
 
 def test_an_incident_row_tells_its_state() -> None:
-    def states(*events: incident.Event) -> list[str]:
+    def states(*events: decider.Event) -> list[str]:
         return [
             incident_row(known.opened, *events[:count]).state for count in range(len(events) + 1)
         ]

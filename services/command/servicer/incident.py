@@ -11,12 +11,22 @@ from sqlalchemy import select
 
 from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1.incident_service_pb2_grpc import IncidentServiceServicer
-from services.command.domain import incident
+from services.command.domain.incident import (
+    decisions,
+    grading,
+    lifecycle,
+    post,
+    response,
+    series,
+)
 from services.command.domain.incident_types import IncidentTypes
-from services.command.projections import DECISIONS, INCIDENTS, SITUATION_REPORTS
+from services.command.projections.decisions import DECISIONS
+from services.command.projections.incidents import INCIDENTS
+from services.command.projections.series import SITUATION_REPORTS
 from services.command.servicer import messages
+from services.command.servicer.acting import Incidents, act
 from services.runtime import call, paging, reading
-from services.runtime.handle import CommandHandler, Written, derived_id
+from services.runtime.handle import derived_id
 from services.runtime.readmodel import ReadModel
 from services.runtime.times import said
 
@@ -26,7 +36,7 @@ ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentServicer(IncidentServiceServicer):
-    incidents: CommandHandler[incident.Command, incident.State, incident.Event]
+    incidents: Incidents
     model: ReadModel
     types: IncidentTypes
     now: Callable[[], datetime]
@@ -34,20 +44,20 @@ class IncidentServicer(IncidentServiceServicer):
     async def GradeIncident(
         self, request: pb.GradeIncidentRequest, context: Any
     ) -> pb.GradeIncidentResponse:
-        command = incident.GradeIncident(
+        command = grading.GradeIncident(
             by=call.current().actor,
             incident_id=request.incident_id,
             grade=messages.GRADE_OF[request.grade],
             basis=request.basis,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.GradeIncidentResponse(etag=written.etag, position=written.position)
 
     async def ActivateResponse(
         self, request: pb.ActivateResponseRequest, context: Any
     ) -> pb.ActivateResponseResponse:
-        command = incident.ActivateResponse(
+        command = response.ActivateResponse(
             by=call.current().actor,
             incident_id=request.incident_id,
             level=messages.LEVEL_OF[request.level],
@@ -56,13 +66,13 @@ class IncidentServicer(IncidentServiceServicer):
             reason=request.reason,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.ActivateResponseResponse(etag=written.etag, position=written.position)
 
     async def ChangeResponseLevel(
         self, request: pb.ChangeResponseLevelRequest, context: Any
     ) -> pb.ChangeResponseLevelResponse:
-        command = incident.ChangeResponseLevel(
+        command = response.ChangeResponseLevel(
             by=call.current().actor,
             incident_id=request.incident_id,
             level=messages.LEVEL_OF[request.level],
@@ -70,64 +80,64 @@ class IncidentServicer(IncidentServiceServicer):
             reason=request.reason,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.ChangeResponseLevelResponse(etag=written.etag, position=written.position)
 
     async def TerminateResponse(
         self, request: pb.TerminateResponseRequest, context: Any
     ) -> pb.TerminateResponseResponse:
-        command = incident.TerminateResponse(
+        command = response.TerminateResponse(
             by=call.current().actor,
             incident_id=request.incident_id,
             approver=request.approver,
             reason=request.reason,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.TerminateResponseResponse(etag=written.etag, position=written.position)
 
     async def EstablishCommand(
         self, request: pb.EstablishCommandRequest, context: Any
     ) -> pb.EstablishCommandResponse:
-        command = incident.EstablishCommand(
+        command = post.EstablishCommand(
             by=call.current().actor,
             incident_id=request.incident_id,
             commander=request.commander,
             command_post=request.command_post,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.EstablishCommandResponse(etag=written.etag, position=written.position)
 
     async def ProposeTransfer(
         self, request: pb.ProposeTransferRequest, context: Any
     ) -> pb.ProposeTransferResponse:
-        command = incident.ProposeTransfer(
+        command = post.ProposeTransfer(
             by=call.current().actor,
             incident_id=request.incident_id,
             to=request.to,
             briefing=request.briefing,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.ProposeTransferResponse(etag=written.etag, position=written.position)
 
     async def AcceptTransfer(
         self, request: pb.AcceptTransferRequest, context: Any
     ) -> pb.AcceptTransferResponse:
-        command = incident.AcceptTransfer(
+        command = post.AcceptTransfer(
             by=call.current().actor,
             incident_id=request.incident_id,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.AcceptTransferResponse(etag=written.etag, position=written.position)
 
     async def RecordDecision(
         self, request: pb.RecordDecisionRequest, context: Any
     ) -> pb.RecordDecisionResponse:
         decision_id = request.decision_id or derived_id(request.request_id, "decision")
-        command = incident.RecordDecision(
+        command = decisions.RecordDecision(
             by=call.current().actor,
             incident_id=request.incident_id,
             decision_id=decision_id,
@@ -138,7 +148,7 @@ class IncidentServicer(IncidentServiceServicer):
             authority=request.authority,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.RecordDecisionResponse(
             decision_id=decision_id, etag=written.etag, position=written.position
         )
@@ -149,7 +159,7 @@ class IncidentServicer(IncidentServiceServicer):
         report_id = request.situation_report_id or derived_id(
             request.request_id, "situation_report"
         )
-        command = incident.SubmitSituationReport(
+        command = series.SubmitSituationReport(
             by=call.current().actor,
             incident_id=request.incident_id,
             situation_report_id=report_id,
@@ -160,7 +170,7 @@ class IncidentServicer(IncidentServiceServicer):
             text=request.text,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.SubmitSituationReportResponse(
             situation_report_id=report_id, etag=written.etag, position=written.position
         )
@@ -168,25 +178,25 @@ class IncidentServicer(IncidentServiceServicer):
     async def CloseIncident(
         self, request: pb.CloseIncidentRequest, context: Any
     ) -> pb.CloseIncidentResponse:
-        command = incident.CloseIncident(
+        command = lifecycle.CloseIncident(
             by=call.current().actor,
             incident_id=request.incident_id,
             summary=request.summary,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.CloseIncidentResponse(etag=written.etag, position=written.position)
 
     async def ReopenIncident(
         self, request: pb.ReopenIncidentRequest, context: Any
     ) -> pb.ReopenIncidentResponse:
-        command = incident.ReopenIncident(
+        command = lifecycle.ReopenIncident(
             by=call.current().actor,
             incident_id=request.incident_id,
             reason=request.reason,
             occurred_at=said(request, "occur_time", self.now()),
         )
-        written = await self._handle(request, command)
+        written = await act(self.incidents, request, command)
         return pb.ReopenIncidentResponse(etag=written.etag, position=written.position)
 
     async def GetIncident(
@@ -196,7 +206,7 @@ class IncidentServicer(IncidentServiceServicer):
         if answer is None and await self._row_follows(request):
             answer = await self._page(request)
         if answer is None:
-            raise incident.unknown(request.incident_id)
+            raise lifecycle.unknown(request.incident_id)
         return answer
 
     async def _page(self, request: pb.GetIncidentRequest) -> pb.GetIncidentResponse | None:
@@ -292,7 +302,3 @@ class IncidentServicer(IncidentServiceServicer):
                 )
             if not rows:
                 await self.model.advanced(seen.position)
-
-    async def _handle(self, request: Any, command: incident.Act) -> Written:
-        cause = call.current().cause(request.request_id, command.incident_id)
-        return await self.incidents.handle(command.incident_id, command, cause, etag=request.etag)

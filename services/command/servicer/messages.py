@@ -10,7 +10,10 @@ from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1 import report_service_pb2 as report_pb
 from anlan.type.v1 import place_pb2
 from services.command.domain.casualties import Casualties
-from services.command.domain.incident import Basis, Grade, Level, SituationReportKind
+from services.command.domain.incident.decisions import Basis
+from services.command.domain.incident.grading import Grade
+from services.command.domain.incident.response import Level
+from services.command.domain.incident.series import SituationReportKind
 from services.command.domain.report import Source
 from services.runtime.times import of_micros, to_proto
 

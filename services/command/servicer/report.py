@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from anlan.command.v1 import report_service_pb2 as pb
 from anlan.command.v1.report_service_pb2_grpc import ReportServiceServicer
-from services.command.domain import incident, report
+from services.command.domain import report
+from services.command.domain.incident import decider, lifecycle
 from services.command.domain.incident_types import IncidentTypes
 from services.command.policies import attach_report, open_incident
-from services.command.projections import REPORTS
+from services.command.projections.reports import REPORTS
 from services.command.servicer import messages
 from services.runtime import call, paging, reading
 from services.runtime.cause import Cause
@@ -28,7 +29,7 @@ from services.runtime.times import said
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportServicer(ReportServiceServicer):
     reports: CommandHandler[report.Command, report.State, report.Event]
-    incidents: CommandHandler[incident.Command, incident.State, incident.Event]
+    incidents: CommandHandler[decider.Command, decider.State, decider.Event]
     model: ReadModel
     regions: Regions
     types: IncidentTypes
@@ -159,18 +160,18 @@ class ReportServicer(ReportServiceServicer):
         """
         match await self.incidents.state(incident_id, cause):
             case None:
-                raise incident.unknown(incident_id)
-            case incident.Closed():
+                raise lifecycle.unknown(incident_id)
+            case decider.Closed():
                 known = await self.reports.state(report_id)
                 if not (isinstance(known, report.Settled) and known.incident_id == incident_id):
-                    raise incident.closed(incident_id)
-            case incident.Open(adcode=adcode, reports=reports):
+                    raise lifecycle.closed(incident_id)
+            case decider.Open(adcode=adcode, reports=reports):
                 if report_id not in reports:
                     call.current().require_region(adcode)
 
     async def _refuse_taken(self, report_id: str, incident_id: str) -> None:
         """Refuse an incident id that another report has opened, before anything is written."""
         state = await self.incidents.state(incident_id)
-        was = state.was if isinstance(state, incident.Closed) else state
+        was = state.was if isinstance(state, decider.Closed) else state
         if was is not None and report_id not in was.reports:
-            raise incident.exists(incident_id)
+            raise lifecycle.exists(incident_id)
