@@ -93,6 +93,7 @@ class Player:
     tally: Tally = field(default_factory=Tally)
     _saved: dict[str, str] = field(default_factory=dict)
     _before: int = 0
+    _clock: datetime | None = None
     _seen: dict[str, int] = field(default_factory=dict)
     _anchor: tuple[datetime, float] | None = None
 
@@ -106,6 +107,7 @@ class Player:
         self._before = await self._position()
         for step in self.scenario.steps:
             await self._until(step.at)
+            await self._advance_clock(step.at)
             await self._step(step)
         return self.tally
 
@@ -136,6 +138,21 @@ class Player:
         since, started = self._anchor
         due = started + (at - since).total_seconds() / self.speed
         await asyncio.sleep(max(0.0, due - time.monotonic()))
+
+    async def _advance_clock(self, at: datetime) -> None:
+        """Let the exercise's own clock show ``at``, and all that is due by then come due."""
+        director = self.scenario.director
+        if director is None or at == self._clock:
+            return
+        rpc = find("command.ExerciseService/AdvanceExerciseClock")
+        request = rpc.request(
+            request_id=str(self.scenario.request_id(f"clock {at.isoformat()}")),
+            exercise_id=self.scenario.run,
+        )
+        request.clock.FromDatetime(at)  # type: ignore[attr-defined]
+        answer = await self._call(rpc, request, at, director)
+        self._seen["command"] = max(self._seen.get("command", 0), int(answer.position))
+        self._clock = at
 
     async def _step(self, step: Step) -> None:
         match step:

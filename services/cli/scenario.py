@@ -89,7 +89,10 @@ Step = Act | Race | Wait
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """``run`` is the exercise's id; everything that the drill creates is named after it."""
+    """``run`` is the exercise's id; everything that the drill creates is named after it.
+
+    ``director`` advances the exercise's own clock; without one the exercise runs on the wall's.
+    """
 
     drill: str
     run: str
@@ -97,6 +100,7 @@ class Scenario:
     start: datetime
     incident: str
     receiver: bool
+    director: Person | None
     steps: tuple[Step, ...]
 
     def request_id(self, number: str) -> UUID:

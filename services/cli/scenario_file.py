@@ -67,6 +67,7 @@ def _scenario(tree: Mapping[str, Any], run: str, start: datetime | None) -> Scen
         start=begin,
         incident=filled(str(_need(tree, "incident", "the scenario")), {"run": run}, "incident"),
         receiver=bool(tree.get("receiver", False)),
+        director=_actor(tree["director"], people, "director") if "director" in tree else None,
         steps=tuple(
             _step(str(number), entry, people, begin)
             for number, entry in enumerate(_need(tree, "steps", "the scenario"), 1)
@@ -159,9 +160,13 @@ def _rehearse(scenario: Scenario) -> None:
 
 
 def _person(entry: Mapping[str, Any], people: Mapping[str, Person], number: str) -> Person:
-    name = _need(entry, "actor", f"step {number}")
+    where = f"step {number}"
+    return _actor(_need(entry, "actor", where), people, where)
+
+
+def _actor(name: str, people: Mapping[str, Person], where: str) -> Person:
     if name not in people:
-        raise BadScenario(f"step {number}: no actor {name!r}; there are {', '.join(people)}")
+        raise BadScenario(f"{where}: no actor {name!r}; there are {', '.join(people)}")
     return people[name]
 
 

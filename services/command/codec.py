@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.command.domain import report
+from services.command.domain import exercise, report
 from services.command.domain.incident import (
     decider,
     decisions,
@@ -42,6 +42,9 @@ INCIDENT_CODEC: Codec[decider.Event] = Codec(
         "IncidentReopened.v1": lifecycle.IncidentReopened,
     }
 )
+EXERCISE_CODEC: Codec[exercise.Event] = Codec(
+    {"ExerciseClockAdvanced.v1": exercise.ExerciseClockAdvanced}
+)
 
 REPORT: Decider[report.Command, report.State, report.Event] = Decider(
     category="report",
@@ -49,6 +52,13 @@ REPORT: Decider[report.Command, report.State, report.Event] = Decider(
     decide=report.decide,
     evolve=report.evolve,
     codec=REPORT_CODEC,
+)
+EXERCISE: Decider[exercise.Command, exercise.State, exercise.Event] = Decider(
+    category="exercise",
+    initial=exercise.INITIAL,
+    decide=exercise.decide,
+    evolve=exercise.evolve,
+    codec=EXERCISE_CODEC,
 )
 
 

@@ -6,20 +6,24 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+from anlan.command.v1 import exercise_service_pb2 as exercise_pb
 from anlan.command.v1 import incident_service_pb2 as incident_pb
 from anlan.command.v1 import report_service_pb2 as report_pb
+from anlan.command.v1.exercise_service_pb2_grpc import add_ExerciseServiceServicer_to_server
 from anlan.command.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
 from anlan.command.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from anlan.events.v1 import report_events_pb2 as events_pb
 from services.command import rulebook
-from services.command.codec import REPORT, incident_decider
+from services.command.codec import EXERCISE, REPORT, incident_decider
 from services.command.domain.incident_types import IncidentTypes
 from services.command.policies import attach_report, open_incident
 from services.command.projections import COMMAND
-from services.command.relay import STREAM, SUBJECTS, public
+from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
+from services.command.servicer.exercise import ExerciseServicer
 from services.command.servicer.incident import IncidentServicer
 from services.command.servicer.report import ReportServicer
 from services.runtime import app, broker, reference
+from services.runtime.alarm import Alarm
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered, inbox
@@ -56,6 +60,13 @@ async def serve(settings: Settings) -> None:
     add_IncidentServiceServicer_to_server(
         IncidentServicer(incidents=incidents, model=model, types=types, now=now), server.grpc
     )
+    alarms: list[Alarm] = []
+    add_ExerciseServiceServicer_to_server(
+        ExerciseServicer(
+            exercises=CommandHandler(store, EXERCISE), model=model, alarms=alarms, now=now
+        ),
+        server.grpc,
+    )
 
     async def finish(delivered: Delivered) -> None:
         event = delivered.event
@@ -68,7 +79,7 @@ async def serve(settings: Settings) -> None:
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
-            subscribe=lambda after: store.subscribe(COMMAND.categories, after),
+            subscribe=lambda after: store.subscribe(CATEGORIES, after),
             public=public,
             js=js,
             stream=STREAM,
@@ -87,10 +98,14 @@ async def serve(settings: Settings) -> None:
             server,
             [
                 report_pb.DESCRIPTOR.services_by_name["ReportService"].full_name,
+                exercise_pb.DESCRIPTOR.services_by_name["ExerciseService"].full_name,
                 incident_pb.DESCRIPTOR.services_by_name["IncidentService"].full_name,
             ],
             [model],
-            [broker.while_connected(settings.nats_url, "command", on_broker)],
+            [
+                broker.while_connected(settings.nats_url, "command", on_broker),
+                *(alarm.run(now) for alarm in alarms),
+            ],
         )
     finally:
         await model.close()

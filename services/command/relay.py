@@ -27,6 +27,7 @@ from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
 
 STREAM = "ANLAN_COMMAND"
+CATEGORIES = ("report", "incident")
 SUBJECTS = ("anlan.*.report.>", "anlan.*.incident.>")
 
 

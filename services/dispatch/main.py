@@ -19,7 +19,7 @@ from services.dispatch.projections import DISPATCH
 from services.dispatch.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.runtime import app, broker, reference
-from services.runtime.alarm import ring_when_due
+from services.runtime.alarm import Alarm
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered, inbox
 from services.runtime.peer import Peer
@@ -122,8 +122,8 @@ async def wired(
 
     tasks = [
         broker.while_connected(settings.nats_url, "dispatch", on_broker),
-        ring_when_due(model, clocks.next_overdue, overdue.ring, now),
-        ring_when_due(model, clocks.next_left_behind, sending.recover, now),
+        Alarm(model, clocks.next_overdue, overdue.ring).run(now),
+        Alarm(model, clocks.next_left_behind, sending.recover).run(now),
     ]
     try:
         yield server, model, tasks

@@ -19,7 +19,7 @@ from services.resources.servicer.shelter import ShelterServicer
 from services.resources.servicer.stock import StockServicer
 from services.resources.servicer.unit import UnitServicer
 from services.runtime import app, broker, reference
-from services.runtime.alarm import ring_when_due
+from services.runtime.alarm import Alarm
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import inbox
 from services.runtime.place import Regions
@@ -99,7 +99,7 @@ async def serve(settings: Settings) -> None:
             [model],
             [
                 broker.while_connected(settings.nats_url, "resources", on_broker),
-                ring_when_due(model, expiry.next_due, expiry.ring, now),
+                Alarm(model, expiry.next_due, expiry.ring).run(now),
             ],
         )
     finally:

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
+from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, REPORT_CODEC
 from services.runtime.codec import Codec
 
-CODECS: list[Codec[Any]] = [REPORT_CODEC, INCIDENT_CODEC]
+CODECS: list[Codec[Any]] = [REPORT_CODEC, INCIDENT_CODEC, EXERCISE_CODEC]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 
 
@@ -30,4 +30,4 @@ def test_a_golden_event_reads_and_writes_as_it_was(file: Path) -> None:
 
 
 def test_every_type_string_has_a_golden_file() -> None:
-    assert REPORT_CODEC.known | INCIDENT_CODEC.known == {file.stem for file in GOLDEN}
+    assert {type_ for codec in CODECS for type_ in codec.known} == {file.stem for file in GOLDEN}

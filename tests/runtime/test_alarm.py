@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime import alarm
-from services.runtime.alarm import ring_when_due
+from services.runtime.alarm import Alarm
 from services.runtime.handle import Written
 from services.runtime.projection import Projection
 from services.runtime.readmodel import ReadModel
@@ -85,7 +85,7 @@ class Post:
         await model.open()
         tasks = [
             asyncio.create_task(model.run()),
-            asyncio.create_task(ring_when_due(model, next_due, self.ring, self.now)),
+            asyncio.create_task(Alarm(model, next_due, self.ring).run(self.now)),
         ]
         try:
             yield model
@@ -220,3 +220,23 @@ async def test_an_alarm_that_writes_nothing_does_not_spin(post: Post) -> None:
                 await post.until(100)
 
     assert post.tried <= 5
+
+
+async def test_all_that_is_due_rings_before_whoever_moved_the_clock_is_answered(post: Post) -> None:
+    for text in ("late 30", "soon 10"):
+        asked_at = await post.say(text)
+    await post.say("later 1000")
+    post.clock_s = 100.0
+
+    model = ReadModel(PROJECTION, post.script.store, "sqlite+aiosqlite://")
+    await model.open()
+    following = asyncio.create_task(model.run())
+    try:
+        position = await Alarm(model, next_due, post.ring).ring_all(asked_at, post.now())
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await model.close()
+
+    assert [name for name, _ in post.rung] == ["soon", "late"]
+    assert position == post.script.events[-1].position

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
-from services.command.projections import decisions, incidents, reports, series
+from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, REPORT_CODEC
+from services.command.projections import decisions, exercises, incidents, reports, series
 from services.command.projections.shared import METADATA
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
@@ -15,14 +15,21 @@ CONCERNS = (incidents, decisions, series)
 
 def apply(connection: Connection, recorded: Recorded) -> None:
     """Fold one event into the rows."""
-    if recorded.category == "report":
-        reports.apply(connection, recorded, REPORT_CODEC.decode(recorded.type, recorded.data))
-        return
-    event = INCIDENT_CODEC.decode(recorded.type, recorded.data)
-    for concern in CONCERNS:
-        concern.apply(connection, recorded, event)
+    type_, data = recorded.type, recorded.data
+    match recorded.category:
+        case "incident":
+            event = INCIDENT_CODEC.decode(type_, data)
+            for concern in CONCERNS:
+                concern.apply(connection, recorded, event)
+        case "report":
+            reports.apply(connection, recorded, REPORT_CODEC.decode(type_, data))
+        case "exercise":
+            exercises.apply(connection, recorded, EXERCISE_CODEC.decode(type_, data))
 
 
 COMMAND = Projection(
-    name="command.v2", categories=("report", "incident"), tables=METADATA, apply=apply
+    name="command.v2",
+    categories=("report", "incident", "exercise"),
+    tables=METADATA,
+    apply=apply,
 )
