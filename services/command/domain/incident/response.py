@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import assert_never
 
+from services.command.domain.levels import Level
 from services.runtime.actor import Actor
 from services.runtime.rejection import Rejection
 
-
-class Level(StrEnum):
-    """响应级别: IV is the lowest, I the highest."""
-
-    IV = "IV"
-    III = "III"
-    II = "II"
-    I = "I"  # noqa: E741 - the level's name
+__all__ = [
+    "ActivateResponse",
+    "ChangeResponseLevel",
+    "Command",
+    "Event",
+    "Level",
+    "Response",
+    "ResponseActivated",
+    "ResponseLevelChanged",
+    "ResponseTerminated",
+    "TerminateResponse",
+    "decide",
+    "evolve",
+    "require_none",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
