@@ -8,6 +8,7 @@ from services.command.domain import exercise, report
 from services.command.domain.incident import (
     decider,
     decisions,
+    figures,
     grading,
     lifecycle,
     post,
@@ -29,6 +30,10 @@ INCIDENT_CODEC: Codec[decider.Event] = Codec(
     {
         "IncidentOpened.v1": lifecycle.IncidentOpened,
         "ReportAttached.v1": lifecycle.ReportAttached,
+        "FigureRecorded.v1": figures.FigureRecorded,
+        "FigureCorrected.v1": figures.FigureCorrected,
+        "FigureWithdrawn.v1": figures.FigureWithdrawn,
+        "FigureDeclaredAuthoritative.v1": figures.FigureDeclaredAuthoritative,
         "IncidentGraded.v1": grading.IncidentGraded,
         "ResponseActivated.v1": response.ResponseActivated,
         "ResponseLevelChanged.v1": response.ResponseLevelChanged,

@@ -13,6 +13,7 @@ from services.command.domain import report
 from services.command.domain.incident import (
     decider,
     decisions,
+    figures,
     grading,
     lifecycle,
     post,
@@ -169,7 +170,14 @@ def _incident(event: decider.Event) -> Message | None:
             return pb.IncidentReopened(
                 incident_id=event.incident_id, reason=event.reason, occur_time=occurred
             )
-        case lifecycle.ReportAttached() | post.TransferProposed():
+        case (
+            lifecycle.ReportAttached()
+            | figures.FigureRecorded()
+            | figures.FigureCorrected()
+            | figures.FigureWithdrawn()
+            | figures.FigureDeclaredAuthoritative()
+            | post.TransferProposed()
+        ):
             return None
 
 

@@ -9,6 +9,8 @@ from typing import assert_never
 
 from services.command.domain.incident import (
     decisions,
+    facts,
+    figures,
     grading,
     lifecycle,
     post,
@@ -19,6 +21,7 @@ from services.runtime.rejection import Forbidden
 
 Act = (
     lifecycle.Command
+    | figures.Command
     | grading.Command
     | response.Command
     | post.Command
@@ -27,7 +30,13 @@ Act = (
 )
 Command = lifecycle.OpenIncident | Act
 Event = (
-    lifecycle.Event | grading.Event | response.Event | post.Event | decisions.Event | series.Event
+    lifecycle.Event
+    | figures.Event
+    | grading.Event
+    | response.Event
+    | post.Event
+    | decisions.Event
+    | series.Event
 )
 
 
@@ -44,6 +53,7 @@ class Open:
     adcode: str
     type_code: str
     reports: frozenset[str]
+    facts: facts.Facts = field(default_factory=facts.Facts)
     grading: grading.Grading = field(default_factory=grading.Grading)
     response: response.Response = field(default_factory=response.Response)
     post: post.Post = field(default_factory=post.Post)
@@ -99,6 +109,13 @@ def _act(command: Act, state: Open) -> Sequence[Event]:
             return lifecycle.close(command, state.adcode)
         case lifecycle.ReopenIncident():
             return []
+        case (
+            figures.RecordFigure()
+            | figures.CorrectFigure()
+            | figures.WithdrawFigure()
+            | figures.DeclareAuthoritative()
+        ):
+            return figures.decide(command, state.adcode, state.facts, state.reports)
         case grading.GradeIncident():
             return grading.decide(command, state.adcode, state.grading)
         case (
@@ -143,6 +160,7 @@ def evolve(state: State, event: Event) -> State:
                 adcode=event.place.adcode,
                 type_code=event.type_code,
                 reports=frozenset({event.report_id}),
+                facts=_said(facts.Facts(), event),
             )
         case Closed(was), lifecycle.IncidentReopened():
             return replace(was, series=series.resume(was.series))
@@ -161,9 +179,18 @@ def fold(events: Sequence[Event], state: State) -> State:
 def _advance(state: Open, event: Event) -> Open:
     match event:
         case lifecycle.ReportAttached(report_id=report_id):
-            return replace(state, reports=state.reports | {report_id})
+            return replace(
+                state, reports=state.reports | {report_id}, facts=_said(state.facts, event)
+            )
         case lifecycle.IncidentOpened() | lifecycle.IncidentClosed() | lifecycle.IncidentReopened():
             return state
+        case (
+            figures.FigureRecorded()
+            | figures.FigureCorrected()
+            | figures.FigureWithdrawn()
+            | figures.FigureDeclaredAuthoritative()
+        ):
+            return replace(state, facts=figures.evolve(state.facts, event))
         case grading.IncidentGraded():
             return replace(state, grading=grading.evolve(state.grading, event))
         case (
@@ -180,6 +207,13 @@ def _advance(state: Open, event: Event) -> Open:
             return replace(state, series=series.evolve(state.series, event))
         case _:
             assert_never(event)
+
+
+def _said(
+    known: facts.Facts, event: lifecycle.IncidentOpened | lifecycle.ReportAttached
+) -> facts.Facts:
+    said = facts.said_by_report(event.report_id, event.casualties, event.reported_at)
+    return facts.take_in(known, said)
 
 
 def _within(command: Act, state: Open) -> None:
