@@ -78,7 +78,7 @@ async def wired(
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
-            subscribe=lambda after: store.subscribe(CATEGORIES, after),
+            subscribe=lambda after: model.follow(CATEGORIES, after),
             public=public,
             js=js,
             stream=STREAM,

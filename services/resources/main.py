@@ -66,7 +66,7 @@ async def serve(settings: Settings) -> None:
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
-            subscribe=lambda after: store.subscribe(RESOURCES.categories, after),
+            subscribe=lambda after: model.follow(RESOURCES.categories, after),
             public=public,
             js=js,
             stream=STREAM,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +34,7 @@ from services.runtime.projection import EPOCH, AsOf, Projection, Seen
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Unavailable
 from services.runtime.store import EventStore, Progress
+from services.runtime.tap import Taps
 from services.runtime.times import micros
 
 __all__ = ["AsOf", "Projection", "ReadModel", "Seen"]
@@ -83,6 +84,7 @@ class ReadModel:
         )
         self._advanced = asyncio.Condition()
         self._pasts = Pasts(projection, store)
+        self._taps = Taps()
         self.seen = Seen()
         self.caught_up = asyncio.Event()
 
@@ -109,6 +111,7 @@ class ReadModel:
                 if not _passing(dropped):
                     raise
                 log.warning("subscription dropped", model=self._projection.name, why=repr(dropped))
+            self._taps.end_all()
             await asyncio.sleep(RESUBSCRIBE_AFTER_S)
 
     async def _follow(self) -> None:
@@ -161,6 +164,7 @@ class ReadModel:
             async with self._engine.begin() as connection:
                 await connection.run_sync(self._fold, batch)
         await self._advance(Seen(batch[-1].position, batch[-1].created_at))
+        self._taps.pour(batch)
 
     async def _look(self) -> None:
         """Learn from the rows themselves how far they are."""
@@ -202,6 +206,27 @@ class ReadModel:
     def _load(self, connection: Connection) -> Seen:
         row = connection.execute(select(self._checkpoint)).one()
         return Seen(row.position, EPOCH + timedelta(microseconds=row.time))
+
+    async def follow(
+        self, categories: Sequence[str], after: int | None
+    ) -> AsyncGenerator[Recorded, None]:
+        """Yield the events of ``categories`` after a position, each once the rows know it.
+
+        ``categories`` are some of the projection's.  Ends when the rows are followed anew; the
+        caller resumes from what it has processed.  Raises Unavailable when the store is away.
+        """
+        await self.caught_up.wait()
+        with self._taps.open() as tap:
+            folded, start = self.seen.position, -1 if after is None else after
+            async with aclosing(self._store.read_all(categories, after)) as past:
+                async for event in past:
+                    if event.position > folded:  # the tap brings it
+                        break
+                    if event.position > start:
+                        yield event
+            while (told := await tap.get()) is not None:
+                if told.position > max(folded, start) and told.category in categories:
+                    yield told
 
     async def advanced(self, after: int, timeout_s: float | None = None) -> bool:
         """Wait until something after position ``after`` is folded; False when time ran out."""
