@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 
 from anlan.command.v1 import incident_service_pb2 as incident_pb
 from anlan.events.v1 import incident_events_pb2 as pb
+from anlan.events.v1 import need_events_pb2 as need_pb
 from anlan.events.v1 import report_events_pb2 as report_pb
 from anlan.type.v1 import place_pb2
 from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
@@ -16,11 +17,15 @@ from services.command.domain.incident import (
     figures,
     grading,
     lifecycle,
+    needs,
+    objectives,
     post,
     response,
     series,
+    tasks,
 )
 from services.command.servicer import messages
+from services.command.servicer.need_messages import CATEGORIES
 from services.runtime import place
 from services.runtime.actor import NATION
 from services.runtime.published import Publication
@@ -176,9 +181,64 @@ def _incident(event: decider.Event) -> Message | None:
             | figures.FigureCorrected()
             | figures.FigureWithdrawn()
             | figures.FigureDeclaredAuthoritative()
+            | grading.GradeProposed()
+            | grading.ResponseMismatched()
+            | grading.ResponseMatched()
+            | series.SituationReportSent()
+            | series.SituationReportAcknowledged()
             | post.TransferProposed()
+            | objectives.ObjectiveSet()
+            | objectives.ObjectiveProgressReported()
+            | objectives.ObjectiveClosed()
+            | tasks.TaskAssigned()
+            | tasks.TaskAccepted()
+            | tasks.TaskProgressReported()
+            | tasks.TaskCompleted()
+            | tasks.TaskCancelled()
+            | tasks.TaskReassigned()
+            | tasks.TaskOverdue()
         ):
             return None
+        case (
+            needs.NeedRaised()
+            | needs.NeedCommitted()
+            | needs.NeedCommitmentWithdrawn()
+            | needs.NeedFulfilled()
+            | needs.NeedCancelled()
+        ):
+            return _need(event)
+
+
+def _need(event: needs.Event) -> Message:
+    about = {
+        "incident_id": event.incident_id,
+        "need_id": event.need_id,
+        "category": CATEGORIES[event.category],
+    }
+    occurred = to_proto(event.occurred_at)
+    match event:
+        case needs.NeedRaised():
+            return need_pb.NeedRaised(
+                **about,
+                item=event.item,
+                quantity=event.quantity,
+                unit=event.unit,
+                place=_place(event.place),
+                needed_by_time=to_proto(event.needed_by),
+                note=event.note,
+                occur_time=occurred,
+            )
+        case needs.NeedFulfilled(remaining=0):
+            return need_pb.NeedMet(**about, occur_time=occurred)
+        case needs.NeedCommitted() | needs.NeedCommitmentWithdrawn() | needs.NeedFulfilled():
+            return need_pb.NeedProgressed(
+                **about,
+                committed=event.committed,
+                remaining=event.remaining,
+                occur_time=occurred,
+            )
+        case needs.NeedCancelled():
+            return need_pb.NeedCancelled(**about, reason=event.reason, occur_time=occurred)
 
 
 def _level(level: response.Level) -> incident_pb.ResponseLevel.ValueType:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from services.command import rulebook
 from services.command.domain.casualties import Casualties
+from services.command.domain.grades import Grade
 from services.command.domain.incident import (
     decider,
     decisions,
@@ -17,7 +18,7 @@ from services.command.domain.incident import (
     response,
     series,
 )
-from services.command.domain.incident.grading import Grade
+from services.command.domain.incident.facts import Metric
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from services.runtime.actor import Actor
@@ -110,9 +111,33 @@ tell = series.SubmitSituationReport(
     situation_report_id="s1",
     kind=SituationReportKind.INITIAL,
     recipient="怀化市",
-    casualties=Casualties(trapped=2),
-    people_moved=43,
-    text="初报",
+    contents={
+        "time_place_extent": "1时10分，稔禾村",
+        "course": "屋后山体滑坡，两人被困",
+        "measures": "正在搜救",
+    },
+    claimed={Metric.TRAPPED: 2},
+    occurred_at=NOW,
+)
+send = series.RecordSending(
+    by=LI,
+    incident_id="i1",
+    situation_report_id="s1",
+    sending_id="s1-phone",
+    recipient="怀化市应急管理局值班室",
+    recipient_key="prefecture_department",
+    means=series.Means.PHONE,
+    sent_by="commander.li",
+    note="",
+    occurred_at=NOW,
+)
+receive = series.AcknowledgeSituationReport(
+    by=LI,
+    incident_id="i1",
+    situation_report_id="s1",
+    sending_id="s1-phone",
+    acknowledged_by="张某",
+    reference_number="118",
     occurred_at=NOW,
 )
 close = lifecycle.CloseIncident(by=LI, incident_id="i1", summary="结束", occurred_at=NOW)
@@ -128,6 +153,8 @@ ACTS: list[decider.Act] = [
     accept,
     record,
     tell,
+    send,
+    receive,
     close,
     reopen,
 ]
@@ -154,7 +181,25 @@ graded = grading.IncidentGraded(
     incident_id="i1",
     adcode="431281102",
     grade=Grade.LARGER,
+    previous=None,
     basis="3 人死亡",
+    proposed=None,
+    table_id="geological",
+    table_version="2006",
+    rule_id="",
+    numbers={},
+    facts=(),
+    graded_by="commander.li",
+    reached_at=NOW,
+    occurred_at=NOW,
+)
+mismatched = grading.ResponseMismatched(
+    incident_id="i1",
+    adcode="431281102",
+    grade=Grade.LARGER,
+    level=None,
+    fitting=("III", "II", "I"),
+    table_version=RULES.grading.version,
     occurred_at=NOW,
 )
 activated = response.ResponseActivated(
@@ -223,10 +268,48 @@ told = series.SituationReportSubmitted(
     kind=SituationReportKind.INITIAL,
     number=1,
     recipient="怀化市",
-    casualties=Casualties(trapped=2),
-    people_moved=43,
-    text="初报",
+    contents={
+        "disaster_kind": "滑坡",
+        "time_place_extent": "1时10分，稔禾村",
+        "course": "屋后山体滑坡，两人被困",
+        "affected": "被困2人",
+        "measures": "正在搜救",
+    },
+    figures={Metric.TRAPPED: 2},
+    fact_ids={Metric.TRAPPED: ("r1.trapped",)},
+    explanations={},
+    zero_report=False,
+    corrects="",
+    correction_reason="",
+    owed_to=("county_government", "prefecture_department"),
+    table_version=RULES.situation_reports.version,
     submitted_by="commander.li",
+    occurred_at=NOW,
+)
+sent = series.SituationReportSent(
+    incident_id="i1",
+    adcode="431281102",
+    situation_report_id="s1",
+    number=1,
+    kind=SituationReportKind.INITIAL,
+    sending_id="s1-phone",
+    recipient="怀化市应急管理局值班室",
+    recipient_key="prefecture_department",
+    tier=series.Tier.PREFECTURE,
+    means=series.Means.PHONE,
+    sent_by="commander.li",
+    note="",
+    occurred_at=NOW,
+)
+received = series.SituationReportAcknowledged(
+    incident_id="i1",
+    adcode="431281102",
+    situation_report_id="s1",
+    number=1,
+    sending_id="s1-phone",
+    recipient="怀化市应急管理局值班室",
+    acknowledged_by="张某",
+    reference_number="118",
     occurred_at=NOW,
 )
 closed = lifecycle.IncidentClosed(
@@ -247,6 +330,8 @@ EVENTS: list[decider.Event] = [
     transferred,
     recorded,
     told,
+    sent,
+    received,
     closed,
     reopened,
 ]

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from services.command.domain.grades import Grade
 from services.command.domain.incident.decider import Act, Event
-from services.command.domain.incident.grading import Grade
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from tests.command.incidents import (
@@ -46,7 +46,13 @@ from tests.command.incidents import (
 )
 
 follow_up = replace(tell, situation_report_id="s2", kind=SituationReportKind.FOLLOW_UP)
-followed_up = replace(told, situation_report_id="s2", kind=SituationReportKind.FOLLOW_UP, number=2)
+followed_up = replace(
+    told,
+    situation_report_id="s2",
+    kind=SituationReportKind.FOLLOW_UP,
+    number=2,
+    contents={key: text for key, text in told.contents.items() if key != "disaster_kind"},
+)
 final = replace(tell, situation_report_id="s9", kind=SituationReportKind.FINAL)
 finished = replace(told, situation_report_id="s9", kind=SituationReportKind.FINAL, number=2)
 

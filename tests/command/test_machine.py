@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.command.domain import report
+from services.command.domain.grades import Grade
 from services.command.domain.incident import decider, lifecycle, post, response, series
 from services.command.domain.incident.decider import Closed, Open
-from services.command.domain.incident.grading import Grade
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from services.runtime.rejection import Rejection

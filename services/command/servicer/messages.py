@@ -10,8 +10,11 @@ from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1 import report_service_pb2 as report_pb
 from anlan.type.v1 import place_pb2
 from services.command.domain.casualties import Casualties
+from services.command.domain.grades import Grade
+from services.command.domain.incident import facts
+from services.command.domain.incident.contents import COURSE
 from services.command.domain.incident.decisions import Basis
-from services.command.domain.incident.grading import Grade
+from services.command.domain.incident.facts import Metric
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from services.command.domain.report import Source
@@ -94,6 +97,15 @@ def casualties_message(value: Casualties) -> report_pb.Casualties:
     )
 
 
+def claimed(request: pb.SubmitSituationReportRequest) -> dict[Metric, int]:
+    """Return the figures that a report states; none is not stated, but drawn."""
+    stated = {
+        **{metric: getattr(request.casualties, metric) for metric in facts.CASUALTIES},
+        Metric.PEOPLE_MOVED: request.people_moved,
+    }
+    return {metric: value for metric, value in stated.items() if value}
+
+
 def basis(message: pb.Basis) -> Basis:
     return Basis(kind=BASIS_KIND_OF[message.kind], reference=message.reference, text=message.text)
 
@@ -105,7 +117,7 @@ def report(row: Any) -> report_pb.Report:
         source=SOURCES[Source(row.source)],
         reporter=row.reporter,
         type_code=row.type_code,
-        place=_place(row),
+        place=located(row),
         casualties=_casualties(row.casualties),
         text=row.text,
         occur_time=to_proto(of_micros(row.occurred_at)),
@@ -125,7 +137,7 @@ def incident(row: Any, type_name: str) -> pb.Incident:
         state=INCIDENT_STATES[row.state],
         type_code=row.type_code,
         type_name=type_name,
-        place=_place(row),
+        place=located(row),
         grade=GRADES[Grade(row.grade)] if row.grade else pb.GRADE_UNSPECIFIED,
         response_level=LEVELS[Level(row.level)] if row.level else pb.RESPONSE_LEVEL_UNSPECIFIED,
         commander=row.commander,
@@ -167,14 +179,16 @@ def decision(row: Any) -> pb.Decision:
 
 
 def situation_report(row: Any) -> pb.SituationReport:
+    figures = msgspec.json.decode(row.figures, type=dict[Metric, int])
+    contents = msgspec.json.decode(row.contents, type=dict[str, str])
     return pb.SituationReport(
         situation_report_id=row.situation_report_id,
         kind=KINDS[SituationReportKind(row.kind)],
         number=row.number,
         recipient=row.recipient,
-        casualties=_casualties(row.casualties),
-        people_moved=row.people_moved,
-        text=row.text,
+        casualties=casualties_message(facts.casualties(figures)),
+        people_moved=figures.get(Metric.PEOPLE_MOVED, 0),
+        text=contents.get(COURSE, ""),
         submitted_by=row.submitted_by,
         occur_time=to_proto(of_micros(row.occurred_at)),
     )
@@ -184,7 +198,7 @@ def _casualties(stored: str) -> report_pb.Casualties:
     return casualties_message(msgspec.json.decode(stored, type=Casualties))
 
 
-def _place(row: Any) -> place_pb2.Place:
+def located(row: Any) -> place_pb2.Place:
     place = place_pb2.Place(adcode=row.adcode, address=row.address)
     if row.latitude is not None:
         place.point.latitude = row.latitude

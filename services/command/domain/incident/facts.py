@@ -11,7 +11,7 @@ from services.command.domain.casualties import Casualties
 
 
 class Metric(StrEnum):
-    """What is counted, in people, houses or whole yuan."""
+    """What is counted, in people, houses, whole yuan or square metres."""
 
     DEAD = "dead"
     MISSING = "missing"
@@ -24,6 +24,8 @@ class Metric(StrEnum):
     HOUSES_COLLAPSED = "houses_collapsed"
     HOUSES_DAMAGED = "houses_damaged"
     DIRECT_LOSS_YUAN = "direct_loss_yuan"
+    THREATENED_LOSS_YUAN = "threatened_loss_yuan"
+    FOREST_BURNED_SQUARE_METRES = "forest_burned_square_metres"
 
 
 CASUALTIES = (
