@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf.message import Message
 
 from anlan.command.v1 import incident_service_pb2 as incident_pb
@@ -24,8 +26,7 @@ from services.command.domain.incident import (
     series,
     tasks,
 )
-from services.command.servicer import messages
-from services.command.servicer.need_messages import CATEGORIES
+from services.command.servicer import messages, need_messages
 from services.runtime import place
 from services.runtime.actor import NATION
 from services.runtime.published import Publication
@@ -210,10 +211,10 @@ def _incident(event: decider.Event) -> Message | None:
 
 
 def _need(event: needs.Event) -> Message:
-    about = {
+    about: dict[str, Any] = {
         "incident_id": event.incident_id,
         "need_id": event.need_id,
-        "category": CATEGORIES[event.category],
+        "category": need_messages.CATEGORIES[event.category],
     }
     occurred = to_proto(event.occurred_at)
     match event:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, REPORT_CODEC
-from services.command.projections import decisions, exercises, incidents, reports, series
+from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, PLAN_CODEC, REPORT_CODEC
+from services.command.projections import (
+    decisions,
+    exercises,
+    incidents,
+    needs,
+    objectives,
+    reports,
+    series,
+    tasks,
+)
 from services.command.projections.shared import METADATA
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CONCERNS = (incidents, decisions, series)
+CONCERNS = (incidents, decisions, series, objectives, tasks, needs)
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:
@@ -25,11 +34,13 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             reports.apply(connection, recorded, REPORT_CODEC.decode(type_, data))
         case "exercise":
             exercises.apply(connection, recorded, EXERCISE_CODEC.decode(type_, data))
+        case "plan":
+            plans.apply(connection, recorded, PLAN_CODEC.decode(type_, data))
 
 
 COMMAND = Projection(
-    name="command.v2",
-    categories=("report", "incident", "exercise"),
+    name="command.v3",
+    categories=("report", "incident", "exercise", "plan"),
     tables=METADATA,
     apply=apply,
 )

@@ -190,7 +190,7 @@ def reassign(command: ReassignTask, adcode: str, task: Task) -> list[Event]:
 
 def ring(command: RingTask, adcode: str, task: Task) -> list[Event]:
     """Tell once that a time limit has passed; one that was moved meanwhile has not."""
-    if task.state in ENDED or task.overdue or task.asked.due_at != command.due_at:
+    if task.state in ENDED or task.overdue or task.asked.due_at != command.occurred_at:
         return []
     return [
         TaskOverdue(
@@ -199,8 +199,8 @@ def ring(command: RingTask, adcode: str, task: Task) -> list[Event]:
             task_id=command.task_id,
             title=task.asked.title,
             assignee=task.asked.assignee,
-            due_at=command.due_at,
-            occurred_at=command.due_at,
+            due_at=command.occurred_at,
+            occurred_at=command.occurred_at,
         )
     ]
 
@@ -222,15 +222,11 @@ def _advance(task: Task, event: Event) -> Task:
             state = task.state if task.state is TaskState.IN_PROGRESS else TaskState.ACCEPTED
             return replace(task, state=state, answerable=event.accepted_by)
         case TaskProgressReported():
+            begun = replace(task, state=TaskState.IN_PROGRESS)
             if task.reported_at is not None and event.occurred_at < task.reported_at:
-                return task
+                return begun
             return replace(
-                task,
-                state=TaskState.IN_PROGRESS,
-                answerable=task.answerable or task.asked.assignee,
-                percent=event.percent,
-                note=event.note,
-                reported_at=event.occurred_at,
+                begun, percent=event.percent, note=event.note, reported_at=event.occurred_at
             )
         case TaskCompleted():
             return replace(task, state=TaskState.COMPLETED)

@@ -109,12 +109,12 @@ class ReassignTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RingTask:
-    """The clock says that ``due_at`` has come."""
+    """The clock says that the time limit ``occurred_at`` has come."""
 
     by: Actor
     incident_id: str
     task_id: str
-    due_at: datetime
+    occurred_at: datetime
 
 
 OfOne = AcceptTask | ReportTaskProgress | CompleteTask | CancelTask | ReassignTask | RingTask
@@ -311,12 +311,12 @@ def planned(
 
 
 def call_off(
-    work: Work, *, incident_id: str, adcode: str, reason: str, by: str, occurred_at: datetime
+    work: Work, *, adcode: str, reason: str, by: str, occurred_at: datetime
 ) -> list[TaskCancelled]:
     """Cancel whatever is open, so that nobody works on for an incident that is over."""
     return [
         TaskCancelled(
-            incident_id=incident_id,
+            incident_id=task.asked.incident_id,
             adcode=adcode,
             task_id=task.asked.task_id,
             reason=reason,

@@ -1,0 +1,169 @@
+"""Tasks as rows."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    func,
+    update,
+)
+
+from services.command.domain.incident import decider, tasks
+from services.command.domain.incident.tasks import TaskState
+from services.command.projections.shared import METADATA, json
+from services.runtime.recorded import Recorded
+from services.runtime.times import micros
+
+TASKS = Table(
+    "task",
+    METADATA,
+    Column("incident_id", String, primary_key=True),
+    Column("task_id", String, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("instructions", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("assignee", String, nullable=False, index=True),
+    Column("assignee_kind", String, nullable=False),
+    Column("accepted_by", String, nullable=False, default="", index=True),
+    Column("percent", Integer, nullable=False, default=0),
+    Column("note", Text, nullable=False, default=""),
+    Column("due_at", BigInteger),
+    Column("overdue_at", BigInteger),  # the time limit that was rung
+    Column("objective_id", String, nullable=False),
+    Column("plan_step", String, nullable=False, index=True),
+    Column("assigned_by", String, nullable=False),
+    Column("assigned_at", BigInteger, nullable=False),
+    Column("accepted_at", BigInteger),
+    Column("started_at", BigInteger),
+    Column("reported_at", BigInteger),
+    Column("completed_at", BigInteger),
+    Column("cancelled_at", BigInteger),
+    Column("outcome", String),
+    Column("outcome_note", Text, nullable=False, default=""),
+    Column("evidence", Text, nullable=False, default="[]"),
+    Column("ended_by", String, nullable=False, default=""),
+    Column("cancel_reason", Text, nullable=False, default=""),
+    Column("exercise", String, nullable=False),
+    Column("opened_position", BigInteger, nullable=False, index=True),
+    Column("position", BigInteger, nullable=False, index=True),
+)
+OPEN = tuple(state for state in TaskState if state not in tasks.ENDED)
+Index("task_waiting", TASKS.c.state, TASKS.c.due_at)
+
+
+def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
+    if isinstance(event, tasks.TaskAssigned):
+        connection.execute(TASKS.insert(), _assigned(recorded, event))
+    elif isinstance(event, tasks.Event):
+        connection.execute(
+            update(TASKS)
+            .where(_of(event.incident_id, event.task_id))
+            .values(**_changed(event), position=recorded.position)
+        )
+
+
+def _of(incident_id: str, task_id: str) -> ColumnElement[bool]:
+    return and_(TASKS.c.incident_id == incident_id, TASKS.c.task_id == task_id)
+
+
+def _changed(event: tasks.Event) -> dict[str, object]:
+    at = micros(event.occurred_at)
+    match event:
+        case tasks.TaskAssigned():
+            return {}
+        case tasks.TaskAccepted():
+            begun = TASKS.c.state == TaskState.IN_PROGRESS
+            return {
+                "state": case((begun, TaskState.IN_PROGRESS), else_=TaskState.ACCEPTED),
+                "accepted_by": event.accepted_by,
+                "accepted_at": at,
+            }
+        case tasks.TaskProgressReported():
+            return _progressed(event)
+        case tasks.TaskCompleted():
+            return {
+                "state": TaskState.COMPLETED,
+                "completed_at": at,
+                "outcome": event.outcome,
+                "outcome_note": event.note,
+                "evidence": json(event.evidence),
+                "ended_by": event.completed_by,
+            }
+        case tasks.TaskCancelled():
+            return {
+                "state": TaskState.CANCELLED,
+                "cancelled_at": at,
+                "cancel_reason": event.reason,
+                "ended_by": event.cancelled_by,
+            }
+        case tasks.TaskReassigned():
+            return _reassigned(event)
+        case tasks.TaskOverdue():
+            return {"overdue_at": at}
+        case _:
+            assert_never(event)
+
+
+def _progressed(event: tasks.TaskProgressReported) -> dict[str, object]:
+    """Keep what was said last, whenever it arrived."""
+    at, column = micros(event.occurred_at), TASKS.c
+    newest = func.coalesce(column.reported_at, at) <= at
+    return {
+        "state": TaskState.IN_PROGRESS,
+        "percent": case((newest, event.percent), else_=column.percent),
+        "note": case((newest, event.note), else_=column.note),
+        "started_at": case(
+            (func.coalesce(column.started_at, at) >= at, at), else_=column.started_at
+        ),
+        "reported_at": case((newest, at), else_=column.reported_at),
+    }
+
+
+def _reassigned(event: tasks.TaskReassigned) -> dict[str, object]:
+    due_at = None if event.due_at is None else micros(event.due_at)
+    handed = {
+        "assignee": event.assignee,
+        "assignee_kind": event.assignee_kind,
+        "state": TaskState.ASSIGNED,
+        "accepted_by": "",
+        "accepted_at": None,
+    }
+    column = TASKS.c
+    return {
+        **(handed if event.assignee != event.previous_assignee else {}),
+        "assignee_kind": event.assignee_kind,
+        "due_at": due_at,
+        "overdue_at": case((column.due_at == due_at, column.overdue_at), else_=None),
+    }
+
+
+def _assigned(recorded: Recorded, event: tasks.TaskAssigned) -> dict[str, object]:
+    return {
+        "incident_id": event.incident_id,
+        "task_id": event.task_id,
+        "title": event.title,
+        "instructions": event.instructions,
+        "state": TaskState.ASSIGNED,
+        "assignee": event.assignee,
+        "assignee_kind": event.assignee_kind,
+        "due_at": None if event.due_at is None else micros(event.due_at),
+        "objective_id": event.objective_id,
+        "plan_step": event.plan_step,
+        "assigned_by": event.assigned_by,
+        "assigned_at": micros(event.occurred_at),
+        "exercise": recorded.metadata.get("exercise", ""),
+        "opened_position": recorded.position,
+        "position": recorded.position,
+    }
