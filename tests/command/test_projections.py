@@ -17,6 +17,7 @@ from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
 from services.command.domain import report
 from services.command.domain.casualties import Casualties
 from services.command.domain.incident import decider, lifecycle, series
+from services.command.domain.incident.facts import Metric
 from services.command.projections import COMMAND
 from services.command.projections.incidents import INCIDENTS
 from services.command.projections.reports import REPORTS
@@ -102,6 +103,8 @@ WHOLE: list[report.Event | decider.Event] = [
     known.transferred,
     known.recorded,
     known.told,
+    known.sent,
+    known.received,
     known.terminated,
     known.closed,
     known.reopened,
@@ -118,7 +121,11 @@ def test_replay_gives_identical_rows() -> None:
 @given(st.lists(st.sampled_from(known.EVENTS[1:-2]), max_size=10), st.integers(1, 5))
 def test_any_batches_give_identical_rows(events: list[decider.Event], batch: int) -> None:
     numbered = [
-        replace(event, number=n) if isinstance(event, series.SituationReportSubmitted) else event
+        replace(event, number=n)
+        if isinstance(event, series.SituationReportSubmitted)
+        else replace(event, sending_id=f"{n}")
+        if isinstance(event, series.SituationReportSent)
+        else event
         for n, event in enumerate(events, 1)
     ]
     log = recorded([known.opened, *numbered])
@@ -147,7 +154,7 @@ def test_figures_that_were_said_earlier_do_not_replace_later_ones_whenever_they_
     row = incident_row(known.opened, heard(30, 3), heard(10, 1), heard(20, 2))
     told = replace(known.told, occurred_at=known.CALLED + timedelta(hours=1))
     after = incident_row(
-        known.opened, heard(30, 3), replace(told, casualties=Casualties(dead=4)), heard(40, 9)
+        known.opened, heard(30, 3), replace(told, figures={Metric.DEAD: 4}), heard(40, 9)
     )
 
     assert msgspec.json.decode(row.casualties)["dead"] == 3

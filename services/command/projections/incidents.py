@@ -5,7 +5,15 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, update
 
-from services.command.domain.incident import decider, grading, lifecycle, post, response, series
+from services.command.domain.incident import (
+    decider,
+    facts,
+    grading,
+    lifecycle,
+    post,
+    response,
+    series,
+)
 from services.command.projections.shared import METADATA, json, place, placed
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
@@ -96,12 +104,15 @@ def _newer_casualties(
     connection: Connection, event: lifecycle.ReportAttached | series.SituationReportSubmitted
 ) -> None:
     """Keep the figures that were said last, whenever they arrived."""
-    said = event.reported_at if isinstance(event, lifecycle.ReportAttached) else event.occurred_at
+    if isinstance(event, lifecycle.ReportAttached):
+        said, harmed = event.reported_at, event.casualties
+    else:
+        said, harmed = event.occurred_at, facts.casualties(event.figures)
     connection.execute(
         update(INCIDENTS)
         .where(INCIDENTS.c.incident_id == event.incident_id)
         .where(INCIDENTS.c.casualties_at <= micros(said))
-        .values(casualties=json(event.casualties), casualties_at=micros(said))
+        .values(casualties=json(harmed), casualties_at=micros(said))
     )
 
 

@@ -19,6 +19,7 @@ from services.command.domain.incident import (
     response,
     series,
 )
+from services.command.domain.incident.contents import COURSE
 from services.command.domain.incident_types import IncidentTypes
 from services.command.projections.decisions import DECISIONS
 from services.command.projections.incidents import INCIDENTS
@@ -165,9 +166,8 @@ class IncidentServicer(IncidentServiceServicer):
             situation_report_id=report_id,
             kind=messages.KIND_OF[request.kind],
             recipient=request.recipient,
-            casualties=messages.casualties(request.casualties),
-            people_moved=request.people_moved,
-            text=request.text,
+            contents={COURSE: request.text},
+            claimed=messages.claimed(request),
             occurred_at=said(request, "occur_time", self.now()),
         )
         written = await act(self.incidents, request, command)
