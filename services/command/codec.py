@@ -22,6 +22,9 @@ from services.command.domain.incident import (
 from services.command.domain.incident.contents import COURSE
 from services.command.domain.incident.decision_classes import GENERAL
 from services.command.domain.incident.facts import Metric
+from services.command.domain.plan import commands as plan_commands
+from services.command.domain.plan import decider as plan
+from services.command.domain.plan import events as plan_events
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -61,6 +64,7 @@ def _situation_report_v2(old: dict[str, Any]) -> dict[str, Any]:
     kept = ("casualties", "people_moved", "text")
     return {
         **{name: value for name, value in old.items() if name not in kept},
+        "form": "",
         "contents": {COURSE: old["text"]},
         "figures": {metric: value for metric, value in said.items() if value},
         "fact_ids": {},
@@ -143,6 +147,18 @@ INCIDENT_CODEC: Codec[decider.Event] = Codec(
 EXERCISE_CODEC: Codec[exercise.Event] = Codec(
     {"ExerciseClockAdvanced.v1": exercise.ExerciseClockAdvanced}
 )
+PLAN_CODEC: Codec[plan_events.Event] = Codec(
+    {
+        "PlanDrafted.v1": plan_events.PlanDrafted,
+        "PlanRevised.v1": plan_events.PlanRevised,
+        "PlanReviewed.v1": plan_events.PlanReviewed,
+        "PlanAssessed.v1": plan_events.PlanAssessed,
+        "PlanPublished.v1": plan_events.PlanPublished,
+        "PlanFiled.v1": plan_events.PlanFiled,
+        "PlanExercised.v1": plan_events.PlanExercised,
+        "PlanRetired.v1": plan_events.PlanRetired,
+    }
+)
 
 REPORT: Decider[report.Command, report.State, report.Event] = Decider(
     category="report",
@@ -157,6 +173,13 @@ EXERCISE: Decider[exercise.Command, exercise.State, exercise.Event] = Decider(
     decide=exercise.decide,
     evolve=exercise.evolve,
     codec=EXERCISE_CODEC,
+)
+PLAN: Decider[plan_commands.Command, plan.State, plan_events.Event] = Decider(
+    category="plan",
+    initial=plan.INITIAL,
+    decide=plan.decide,
+    evolve=plan.evolve,
+    codec=PLAN_CODEC,
 )
 
 

@@ -6,21 +6,27 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+from anlan.command.v1 import decision_service_pb2 as decision_pb
 from anlan.command.v1 import exercise_service_pb2 as exercise_pb
 from anlan.command.v1 import incident_service_pb2 as incident_pb
+from anlan.command.v1 import plan_service_pb2 as plan_pb
 from anlan.command.v1 import report_service_pb2 as report_pb
+from anlan.command.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from anlan.command.v1.exercise_service_pb2_grpc import add_ExerciseServiceServicer_to_server
 from anlan.command.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
+from anlan.command.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
 from anlan.command.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
 from anlan.events.v1 import report_events_pb2 as events_pb
 from services.command import rulebook
-from services.command.codec import EXERCISE, REPORT, incident_decider
+from services.command.codec import EXERCISE, PLAN, REPORT, incident_decider
 from services.command.domain.incident_types import IncidentTypes
 from services.command.policies import attach_report, open_incident
 from services.command.projections import COMMAND
 from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
+from services.command.servicer.decision import DecisionServicer
 from services.command.servicer.exercise import ExerciseServicer
 from services.command.servicer.incident import IncidentServicer
+from services.command.servicer.plan import PlanServicer
 from services.command.servicer.report import ReportServicer
 from services.runtime import app, broker, reference
 from services.runtime.alarm import Alarm
@@ -43,7 +49,9 @@ async def serve(settings: Settings) -> None:
     model = ReadModel(COMMAND, store, settings.read_model_url)
     await model.open()
     reports = CommandHandler(store, REPORT)
-    incidents = CommandHandler(store, incident_decider(rulebook.load(settings.reference)))
+    rules = rulebook.load(settings.reference)
+    incidents = CommandHandler(store, incident_decider(rules))
+    plans = CommandHandler(store, PLAN)
     types = reference.load(settings.reference, "incident_types", IncidentTypes)
     server = guarded_server(settings, DOMAIN)
     add_ReportServiceServicer_to_server(
@@ -59,6 +67,13 @@ async def serve(settings: Settings) -> None:
     )
     add_IncidentServiceServicer_to_server(
         IncidentServicer(incidents=incidents, model=model, types=types, now=now), server.grpc
+    )
+    add_PlanServiceServicer_to_server(
+        PlanServicer(plans=plans, model=model, now=now), server.grpc
+    )
+    add_DecisionServiceServicer_to_server(
+        DecisionServicer(incidents=incidents, model=model, classes=rules.decisions, now=now),
+        server.grpc,
     )
     alarms: list[Alarm] = []
     add_ExerciseServiceServicer_to_server(
@@ -100,6 +115,8 @@ async def serve(settings: Settings) -> None:
                 report_pb.DESCRIPTOR.services_by_name["ReportService"].full_name,
                 exercise_pb.DESCRIPTOR.services_by_name["ExerciseService"].full_name,
                 incident_pb.DESCRIPTOR.services_by_name["IncidentService"].full_name,
+                decision_pb.DESCRIPTOR.services_by_name["DecisionService"].full_name,
+                plan_pb.DESCRIPTOR.services_by_name["PlanService"].full_name,
             ],
             [model],
             [

@@ -9,9 +9,10 @@ from google.protobuf.message import Message
 from anlan.command.v1 import incident_service_pb2 as incident_pb
 from anlan.events.v1 import incident_events_pb2 as pb
 from anlan.events.v1 import need_events_pb2 as need_pb
+from anlan.events.v1 import plan_events_pb2 as plan_pb
 from anlan.events.v1 import report_events_pb2 as report_pb
 from anlan.type.v1 import place_pb2
-from services.command.codec import INCIDENT_CODEC, REPORT_CODEC
+from services.command.codec import INCIDENT_CODEC, PLAN_CODEC, REPORT_CODEC
 from services.command.domain import report
 from services.command.domain.incident import (
     decider,
@@ -26,6 +27,7 @@ from services.command.domain.incident import (
     series,
     tasks,
 )
+from services.command.domain.plan import events as plan_events
 from services.command.servicer import messages, need_messages
 from services.runtime import place
 from services.runtime.actor import NATION
@@ -34,8 +36,8 @@ from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
 
 STREAM = "ANLAN_COMMAND"
-CATEGORIES = ("report", "incident")
-SUBJECTS = ("anlan.*.report.>", "anlan.*.incident.>")
+CATEGORIES = ("report", "incident", "plan")
+SUBJECTS = ("anlan.*.report.>", "anlan.*.incident.>", "anlan.*.plan.>")
 
 
 def public(recorded: Recorded) -> Publication | None:
@@ -45,6 +47,9 @@ def public(recorded: Recorded) -> Publication | None:
         message: Message | None = _report(event)
         known = report.ReportSubmitted | report.ReportVerified
         adcode = event.place.adcode if isinstance(event, known) else ""
+    elif recorded.category == "plan":
+        planned = PLAN_CODEC.decode(recorded.type, recorded.data)
+        message, adcode = _plan(planned), planned.adcode
     else:
         happened = INCIDENT_CODEC.decode(recorded.type, recorded.data)
         message = _incident(happened)
@@ -98,6 +103,32 @@ def _report(event: report.Event) -> Message | None:
                 reason=event.reason,
                 occur_time=to_proto(event.occurred_at),
             )
+
+
+def _plan(event: plan_events.Event) -> Message | None:
+    """Tell what comes into force and what ends; what is still being written is nobody's plan."""
+    match event:
+        case plan_events.PlanPublished():
+            return plan_pb.PlanPublished(
+                plan_id=event.plan_id,
+                adcode=event.adcode,
+                version=event.version,
+                superseded_version=event.supersedes,
+                title=event.title,
+                body=event.body,
+                reference=event.reference,
+                occur_time=to_proto(event.occurred_at),
+            )
+        case plan_events.PlanRetired():
+            return plan_pb.PlanRetired(
+                plan_id=event.plan_id,
+                adcode=event.adcode,
+                title=event.title,
+                reason=event.reason,
+                occur_time=to_proto(event.occurred_at),
+            )
+        case _:
+            return None
 
 
 def _incident(event: decider.Event) -> Message | None:
@@ -160,6 +191,30 @@ def _incident(event: decider.Event) -> Message | None:
                 subject=event.subject,
                 approver=event.approver,
                 occur_time=occurred,
+                decision_class=event.decision_class,
+                proposed=event.standing is decisions.Standing.PROPOSED,
+            )
+        case decisions.DecisionApproved():
+            return pb.DecisionApproved(
+                incident_id=event.incident_id,
+                decision_id=event.decision_id,
+                approved_by=event.approved_by,
+                occur_time=occurred,
+            )
+        case decisions.DecisionRejected():
+            return pb.DecisionRejected(
+                incident_id=event.incident_id,
+                decision_id=event.decision_id,
+                rejected_by=event.rejected_by,
+                reason=event.reason,
+                occur_time=occurred,
+            )
+        case decisions.DecisionRevoked():
+            return pb.DecisionRevoked(
+                incident_id=event.incident_id,
+                decision_id=event.decision_id,
+                revoked_by=event.revoked_by,
+                occur_time=occurred,
             )
         case series.SituationReportSubmitted():
             return pb.SituationReportSubmitted(
@@ -188,6 +243,8 @@ def _incident(event: decider.Event) -> Message | None:
             | series.SituationReportSent()
             | series.SituationReportAcknowledged()
             | post.TransferProposed()
+            | decisions.DecisionStepCompleted()
+            | decisions.DissentRecorded()
             | objectives.ObjectiveSet()
             | objectives.ObjectiveProgressReported()
             | objectives.ObjectiveClosed()

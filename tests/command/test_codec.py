@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, REPORT_CODEC
+from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, PLAN_CODEC, REPORT_CODEC
 from services.runtime.codec import Codec
 
-CODECS: list[Codec[Any]] = [REPORT_CODEC, INCIDENT_CODEC, EXERCISE_CODEC]
+CODECS: list[Codec[Any]] = [REPORT_CODEC, INCIDENT_CODEC, EXERCISE_CODEC, PLAN_CODEC]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 
 

@@ -6,11 +6,13 @@ from sqlalchemy import Connection
 
 from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, PLAN_CODEC, REPORT_CODEC
 from services.command.projections import (
+    consequences,
     decisions,
     exercises,
     incidents,
     needs,
     objectives,
+    plans,
     reports,
     series,
     tasks,
@@ -19,7 +21,7 @@ from services.command.projections.shared import METADATA
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CONCERNS = (incidents, decisions, series, objectives, tasks, needs)
+CONCERNS = (incidents, consequences, decisions, series, objectives, tasks, needs)
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from services.command.domain.grades import Grade
 from services.command.domain.incident.facts import Metric
-from services.command.domain.incident.grading import Grade
 from services.command.domain.levels import Level
 from services.runtime.actor import Actor, region_prefix
 from services.runtime.rejection import Invalid
@@ -52,7 +52,7 @@ class Condition:
         """Whether the record alone says so; never for one that people judge."""
         if self.is_judged:
             return False
-        graded = self.grade is None or (grade is not None and _rank(grade) >= _rank(self.grade))
+        graded = self.grade is None or (grade is not None and grade.rank >= self.grade.rank)
         return graded and all(
             sum(figures.get(metric, 0) for metric in one.metrics) >= one.at_least
             for one in self.thresholds
@@ -234,7 +234,3 @@ def _unique(field: str, values: Iterable[str]) -> None:
 
 def _inconsistent(field: str, got: str, allowed: str) -> Invalid:
     return Invalid("PLAN_INCONSISTENT", field=f"content.{field}", got=got, allowed=allowed)
-
-
-def _rank(grade: Grade) -> int:
-    return list(Grade).index(grade)

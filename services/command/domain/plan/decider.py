@@ -37,7 +37,7 @@ from services.command.domain.plan.events import (
     PlanReviewed,
     PlanRevised,
     Stage,
-    Verdict,
+    stage_of,
 )
 from services.runtime.actor import Actor
 from services.runtime.rejection import AlreadyExists, Forbidden, Invalid, NotFound, Rejection
@@ -273,29 +273,11 @@ def evolve(state: State, event: Event) -> State:
     if version is None:
         return state
     papers = version.papers | {(type(event), event.reference)}
-    advanced = replace(version, stage=_stage(event), papers=papers)
+    advanced = replace(version, stage=stage_of(event), papers=papers)
     if isinstance(event, PlanPublished):
         advanced = replace(advanced, since=event.occurred_at)
         return _with(_ended(state, event), event.version, advanced, event)
     return _with(state, event.version, advanced, event)
-
-
-def _stage(event: Advanced) -> Stage:
-    match event:
-        case PlanReviewed(verdict=Verdict.RETURNED) | PlanAssessed(verdict=Verdict.RETURNED):
-            return Stage.DRAFT
-        case PlanReviewed():
-            return Stage.REVIEWED
-        case PlanAssessed():
-            return Stage.ASSESSED
-        case PlanPublished():
-            return Stage.PUBLISHED
-        case PlanFiled():
-            return Stage.FILED
-        case PlanExercised():
-            return Stage.EXERCISED
-        case _:
-            assert_never(event)
 
 
 def _with(plan: Plan, number: int, version: Version, event: Event) -> Plan:
@@ -323,7 +305,7 @@ def _ended(plan: Plan, event: PlanPublished | PlanRetired) -> Plan:
 def known(plan_id: str, state: State) -> Plan:
     """Return the plan.  Raises NotFound NO_SUCH_PLAN."""
     if state is None:
-        raise NotFound("NO_SUCH_PLAN", f"there is no plan {plan_id}", plan_id=plan_id)
+        raise unknown(plan_id)
     return state
 
 
@@ -369,6 +351,10 @@ def not_published(plan_id: str, plan: Plan, at: datetime) -> Rejection:
         state=state,
         allowed="published, filed, exercised",
     )
+
+
+def unknown(plan_id: str) -> NotFound:
+    return NotFound("NO_SUCH_PLAN", f"there is no plan {plan_id}", plan_id=plan_id)
 
 
 def no_version(plan_id: str, number: int) -> NotFound:

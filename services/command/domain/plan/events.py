@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import assert_never
 
 from services.command.domain.plan.content import Content
 
@@ -129,3 +130,22 @@ class PlanRetired:
 
 Advanced = PlanReviewed | PlanAssessed | PlanPublished | PlanFiled | PlanExercised
 Event = PlanDrafted | PlanRevised | Advanced | PlanRetired
+
+
+def stage_of(event: Advanced) -> Stage:
+    """Return the stage at which an act leaves its version."""
+    match event:
+        case PlanReviewed(verdict=Verdict.RETURNED) | PlanAssessed(verdict=Verdict.RETURNED):
+            return Stage.DRAFT
+        case PlanReviewed():
+            return Stage.REVIEWED
+        case PlanAssessed():
+            return Stage.ASSESSED
+        case PlanPublished():
+            return Stage.PUBLISHED
+        case PlanFiled():
+            return Stage.FILED
+        case PlanExercised():
+            return Stage.EXERCISED
+        case _:
+            assert_never(event)

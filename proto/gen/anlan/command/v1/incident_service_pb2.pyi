@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+import anlan.command.v1.decision_pb2
 import anlan.command.v1.report_service_pb2
 import anlan.type.v1.place_pb2
 import anlan.type.v1.read_pb2
@@ -146,6 +147,13 @@ class Basis(google.protobuf.message.Message):
         KIND_READING: Basis._Kind.ValueType  # 4
         KIND_ORDER: Basis._Kind.ValueType  # 5
         KIND_OTHER: Basis._Kind.ValueType  # 6
+        KIND_FACT: Basis._Kind.ValueType  # 7
+        """A figure of the incident, by its fact id."""
+        KIND_RECOMMENDATION: Basis._Kind.ValueType  # 8
+        """A recommendation of this suite or another system."""
+        KIND_LAW: Basis._Kind.ValueType  # 9
+        KIND_DECISION: Basis._Kind.ValueType  # 10
+        """An earlier decision on the same incident."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     KIND_UNSPECIFIED: Basis.Kind.ValueType  # 0
@@ -155,22 +163,41 @@ class Basis(google.protobuf.message.Message):
     KIND_READING: Basis.Kind.ValueType  # 4
     KIND_ORDER: Basis.Kind.ValueType  # 5
     KIND_OTHER: Basis.Kind.ValueType  # 6
+    KIND_FACT: Basis.Kind.ValueType  # 7
+    """A figure of the incident, by its fact id."""
+    KIND_RECOMMENDATION: Basis.Kind.ValueType  # 8
+    """A recommendation of this suite or another system."""
+    KIND_LAW: Basis.Kind.ValueType  # 9
+    KIND_DECISION: Basis.Kind.ValueType  # 10
+    """An earlier decision on the same incident."""
 
     KIND_FIELD_NUMBER: builtins.int
     REFERENCE_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    ON_RECORD_FIELD_NUMBER: builtins.int
     kind: Global___Basis.Kind.ValueType
     reference: builtins.str
-    """An id where the thing has one (a report's id, a clause), else a short name."""
+    """An id where the thing has one (a report's id, a clause), else a short name.
+    A report, a fact, a situation report or a decision must be there on the incident.
+    """
     text: builtins.str
+    position: builtins.int
+    """The position of the log at which it was read, or 0.  Where a request says 0, answers name the
+    position at which the thing came to the incident, if it has an id there.
+    """
+    on_record: builtins.bool
+    """Whether it is a thing on the record of this incident.  Only in answers."""
     def __init__(
         self,
         *,
         kind: Global___Basis.Kind.ValueType = ...,
         reference: builtins.str = ...,
         text: builtins.str = ...,
+        position: builtins.int = ...,
+        on_record: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["kind", b"kind", "reference", b"reference", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["kind", b"kind", "on_record", b"on_record", "position", b"position", "reference", b"reference", "text", b"text"]) -> None: ...
 
 Global___Basis: typing_extensions.TypeAlias = Basis
 
@@ -186,6 +213,29 @@ class Decision(google.protobuf.message.Message):
     AUTHORITY_FIELD_NUMBER: builtins.int
     DECIDED_BY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    DECISION_CLASS_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    OPTIONS_FIELD_NUMBER: builtins.int
+    REQUIRED_STEPS_FIELD_NUMBER: builtins.int
+    RULES_VERSION_FIELD_NUMBER: builtins.int
+    STEPS_FIELD_NUMBER: builtins.int
+    OPEN_STEPS_FIELD_NUMBER: builtins.int
+    URGENT_FIELD_NUMBER: builtins.int
+    COMPLETE_BY_TIME_FIELD_NUMBER: builtins.int
+    AWAITS_APPROVAL_FIELD_NUMBER: builtins.int
+    APPROVED_BY_FIELD_NUMBER: builtins.int
+    APPROVE_TIME_FIELD_NUMBER: builtins.int
+    APPROVAL_AUTHORITY_FIELD_NUMBER: builtins.int
+    REJECTED_BY_FIELD_NUMBER: builtins.int
+    REJECT_REASON_FIELD_NUMBER: builtins.int
+    DISSENTS_FIELD_NUMBER: builtins.int
+    REVOKES_FIELD_NUMBER: builtins.int
+    REVOKED_BY_FIELD_NUMBER: builtins.int
+    EVENT_ID_FIELD_NUMBER: builtins.int
+    RECORD_POSITION_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    FLAGGED_FIELD_NUMBER: builtins.int
     decision_id: builtins.str
     subject: builtins.str
     text: builtins.str
@@ -193,10 +243,56 @@ class Decision(google.protobuf.message.Message):
     authority: builtins.str
     """By what right the approver approves: a law, a plan's clause, a delegation."""
     decided_by: builtins.str
+    incident_id: builtins.str
+    decision_class: builtins.str
+    """A key of ListDecisionClasses."""
+    state: anlan.command.v1.decision_pb2.DecisionState.ValueType
+    rules_version: builtins.str
+    urgent: builtins.str
+    """Why its steps could not be waited for; empty where they were."""
+    awaits_approval: builtins.bool
+    """Whether the second person's word is still to come."""
+    approved_by: builtins.str
+    """Who approved it under an own token, when, and by what right; empty where no second person is
+    needed: then `approver` is who the decider says approved.
+    """
+    approval_authority: builtins.str
+    rejected_by: builtins.str
+    reject_reason: builtins.str
+    revokes: builtins.str
+    """The decision that this one revokes, and the one that revoked this; empty where none."""
+    revoked_by: builtins.str
+    event_id: builtins.str
+    """The event that recorded it: what to name as the cause of what is done upon it."""
+    record_position: builtins.int
+    """Where the log has that event, and the last that changed it."""
+    position: builtins.int
+    flagged: builtins.bool
+    """Whether it was urgent and lacks a step or its approval still."""
     @property
     def basis(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Basis]: ...
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def options(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.decision_pb2.DecisionOption]: ...
+    @property
+    def required_steps(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.decision_pb2.DecisionStep.ValueType]:
+        """What its class required when it was recorded, by the table of this version."""
+
+    @property
+    def steps(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.decision_pb2.StepDone]: ...
+    @property
+    def open_steps(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.decision_pb2.DecisionStep.ValueType]:
+        """Required and not done yet: the decision is flagged until there is none."""
+
+    @property
+    def complete_by_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Until when an urgent one is to be completed; absent where nothing was left open."""
+
+    @property
+    def approve_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def dissents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.decision_pb2.Dissent]: ...
     def __init__(
         self,
         *,
@@ -208,9 +304,32 @@ class Decision(google.protobuf.message.Message):
         authority: builtins.str = ...,
         decided_by: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        incident_id: builtins.str = ...,
+        decision_class: builtins.str = ...,
+        state: anlan.command.v1.decision_pb2.DecisionState.ValueType = ...,
+        options: collections.abc.Iterable[anlan.command.v1.decision_pb2.DecisionOption] | None = ...,
+        required_steps: collections.abc.Iterable[anlan.command.v1.decision_pb2.DecisionStep.ValueType] | None = ...,
+        rules_version: builtins.str = ...,
+        steps: collections.abc.Iterable[anlan.command.v1.decision_pb2.StepDone] | None = ...,
+        open_steps: collections.abc.Iterable[anlan.command.v1.decision_pb2.DecisionStep.ValueType] | None = ...,
+        urgent: builtins.str = ...,
+        complete_by_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        awaits_approval: builtins.bool = ...,
+        approved_by: builtins.str = ...,
+        approve_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        approval_authority: builtins.str = ...,
+        rejected_by: builtins.str = ...,
+        reject_reason: builtins.str = ...,
+        dissents: collections.abc.Iterable[anlan.command.v1.decision_pb2.Dissent] | None = ...,
+        revokes: builtins.str = ...,
+        revoked_by: builtins.str = ...,
+        event_id: builtins.str = ...,
+        record_position: builtins.int = ...,
+        position: builtins.int = ...,
+        flagged: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approver", b"approver", "authority", b"authority", "basis", b"basis", "decided_by", b"decided_by", "decision_id", b"decision_id", "occur_time", b"occur_time", "subject", b"subject", "text", b"text"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["approve_time", b"approve_time", "complete_by_time", b"complete_by_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["approval_authority", b"approval_authority", "approve_time", b"approve_time", "approved_by", b"approved_by", "approver", b"approver", "authority", b"authority", "awaits_approval", b"awaits_approval", "basis", b"basis", "complete_by_time", b"complete_by_time", "decided_by", b"decided_by", "decision_class", b"decision_class", "decision_id", b"decision_id", "dissents", b"dissents", "event_id", b"event_id", "flagged", b"flagged", "incident_id", b"incident_id", "occur_time", b"occur_time", "open_steps", b"open_steps", "options", b"options", "position", b"position", "record_position", b"record_position", "reject_reason", b"reject_reason", "rejected_by", b"rejected_by", "required_steps", b"required_steps", "revoked_by", b"revoked_by", "revokes", b"revokes", "rules_version", b"rules_version", "state", b"state", "steps", b"steps", "subject", b"subject", "text", b"text", "urgent", b"urgent"]) -> None: ...
 
 Global___Decision: typing_extensions.TypeAlias = Decision
 
@@ -740,6 +859,11 @@ class RecordDecisionRequest(google.protobuf.message.Message):
     AUTHORITY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    DECISION_CLASS_FIELD_NUMBER: builtins.int
+    OPTIONS_FIELD_NUMBER: builtins.int
+    STEPS_FIELD_NUMBER: builtins.int
+    URGENT_FIELD_NUMBER: builtins.int
+    DISSENTS_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     decision_id: builtins.str
@@ -749,10 +873,24 @@ class RecordDecisionRequest(google.protobuf.message.Message):
     approver: builtins.str
     authority: builtins.str
     etag: builtins.str
+    decision_class: builtins.str
+    """A key of ListDecisionClasses; general when empty."""
+    urgent: builtins.str
+    """Why the steps that its class requires could not be waited for; empty where they were."""
     @property
     def basis(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Basis]: ...
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def options(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.decision_pb2.DecisionOption]:
+        """What was considered; of these exactly one is chosen."""
+
+    @property
+    def steps(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.decision_pb2.StepDone]:
+        """The statutory steps that were done before."""
+
+    @property
+    def dissents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.decision_pb2.Dissent]: ...
     def __init__(
         self,
         *,
@@ -766,9 +904,14 @@ class RecordDecisionRequest(google.protobuf.message.Message):
         authority: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        decision_class: builtins.str = ...,
+        options: collections.abc.Iterable[anlan.command.v1.decision_pb2.DecisionOption] | None = ...,
+        steps: collections.abc.Iterable[anlan.command.v1.decision_pb2.StepDone] | None = ...,
+        urgent: builtins.str = ...,
+        dissents: collections.abc.Iterable[anlan.command.v1.decision_pb2.Dissent] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approver", b"approver", "authority", b"authority", "basis", b"basis", "decision_id", b"decision_id", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "request_id", b"request_id", "subject", b"subject", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approver", b"approver", "authority", b"authority", "basis", b"basis", "decision_class", b"decision_class", "decision_id", b"decision_id", "dissents", b"dissents", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "options", b"options", "request_id", b"request_id", "steps", b"steps", "subject", b"subject", "text", b"text", "urgent", b"urgent"]) -> None: ...
 
 Global___RecordDecisionRequest: typing_extensions.TypeAlias = RecordDecisionRequest
 

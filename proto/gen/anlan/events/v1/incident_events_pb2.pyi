@@ -239,10 +239,16 @@ class DecisionRecorded(google.protobuf.message.Message):
     SUBJECT_FIELD_NUMBER: builtins.int
     APPROVER_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    DECISION_CLASS_FIELD_NUMBER: builtins.int
+    PROPOSED_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     decision_id: builtins.str
     subject: builtins.str
     approver: builtins.str
+    decision_class: builtins.str
+    """Which of command's classes of decisions; empty is general."""
+    proposed: builtins.bool
+    """Whether it waits for a second person before it is in force."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -253,11 +259,101 @@ class DecisionRecorded(google.protobuf.message.Message):
         subject: builtins.str = ...,
         approver: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        decision_class: builtins.str = ...,
+        proposed: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approver", b"approver", "decision_id", b"decision_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "subject", b"subject"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approver", b"approver", "decision_class", b"decision_class", "decision_id", b"decision_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "proposed", b"proposed", "subject", b"subject"]) -> None: ...
 
 Global___DecisionRecorded: typing_extensions.TypeAlias = DecisionRecorded
+
+@typing.final
+class DecisionApproved(google.protobuf.message.Message):
+    """A second person approved a decision: it is in force."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
+    APPROVED_BY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    decision_id: builtins.str
+    approved_by: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        decision_id: builtins.str = ...,
+        approved_by: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["approved_by", b"approved_by", "decision_id", b"decision_id", "incident_id", b"incident_id", "occur_time", b"occur_time"]) -> None: ...
+
+Global___DecisionApproved: typing_extensions.TypeAlias = DecisionApproved
+
+@typing.final
+class DecisionRejected(google.protobuf.message.Message):
+    """A second person rejected a decision: it is not in force."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
+    REJECTED_BY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    decision_id: builtins.str
+    rejected_by: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        decision_id: builtins.str = ...,
+        rejected_by: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["decision_id", b"decision_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "rejected_by", b"rejected_by"]) -> None: ...
+
+Global___DecisionRejected: typing_extensions.TypeAlias = DecisionRejected
+
+@typing.final
+class DecisionRevoked(google.protobuf.message.Message):
+    """Another decision revoked a decision: it is in force no more."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
+    REVOKED_BY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    decision_id: builtins.str
+    revoked_by: builtins.str
+    """The decision that revokes it."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        decision_id: builtins.str = ...,
+        revoked_by: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["decision_id", b"decision_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "revoked_by", b"revoked_by"]) -> None: ...
+
+Global___DecisionRevoked: typing_extensions.TypeAlias = DecisionRevoked
 
 @typing.final
 class SituationReportSubmitted(google.protobuf.message.Message):
