@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
@@ -43,6 +44,8 @@ IN_MEMORY = "sqlite+aiosqlite://"
 BATCH = 500
 SHORT_BATCH = 16
 """Folded on the loop: so few cost less than changing threads does."""
+GATHER_S = 0.01
+"""An event that comes alone is folded at once; one close on another waits, and shares a commit."""
 WAIT_FOR_POSITION_S = 5.0
 RESUBSCRIBE_AFTER_S = 0.5
 
@@ -129,8 +132,11 @@ class ReadModel:
                     await queue.put(None)
 
         pumping = asyncio.create_task(pump())
+        committed_at = 0.0
         try:
             while (item := await queue.get()) is not None:
+                if (early := committed_at + GATHER_S - time.monotonic()) > 0:
+                    await asyncio.sleep(early)
                 batch: list[Recorded] = []
                 caught_up = False
                 ended = False
@@ -146,6 +152,7 @@ class ReadModel:
                     item = queue.get_nowait()
                 if batch:
                     await self._commit(batch)
+                    committed_at = time.monotonic()
                 if caught_up:
                     self.caught_up.set()
                 if ended:
