@@ -10,7 +10,6 @@ inside protovalidate, so protoc reads it as a descriptor set.
 from __future__ import annotations
 
 import io
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -51,22 +50,31 @@ def sources(root: Path) -> list[str]:
 
 
 def generate() -> None:
-    shutil.rmtree(GEN, ignore_errors=True)
-    GEN.mkdir()
+    """Write proto/gen anew; protos that do not compile leave it as it was."""
+    with tempfile.TemporaryDirectory(dir=PROTO) as folder:
+        new = Path(folder) / "gen"
+        new.mkdir()
+        _stubs(new, rules_descriptor(Path(folder)))
+        if GEN.exists():
+            GEN.rename(Path(folder) / "old")
+        new.rename(GEN)
+
+
+def _stubs(into: Path, rules: Path) -> None:
     out = ["--python_out", "--grpc_python_out", "--mypy_out=quiet:", "--mypy_grpc_out=quiet:"]
-    targets = [f"{o}{GEN}" if o.endswith(":") else f"{o}={GEN}" for o in out]
-    with tempfile.TemporaryDirectory() as folder:
-        rules = rules_descriptor(Path(folder))
-        _protoc(
-            *PLUGINS,
-            f"--descriptor_set_in={rules}",
-            f"--python_out={GEN}",
-            f"--mypy_out=quiet:{GEN}",
-            RULES,
+    targets = [f"{o}{into}" if o.endswith(":") else f"{o}={into}" for o in out]
+    _protoc(
+        *PLUGINS,
+        f"--descriptor_set_in={rules}",
+        f"--python_out={into}",
+        f"--mypy_out=quiet:{into}",
+        RULES,
+    )
+    _protoc(*PLUGINS, f"--descriptor_set_in={rules}", f"-I{PROTO}", *targets, *sources(PROTO))
+    for stub in into.rglob("*_pb2_grpc.py*"):
+        source = PROTO / stub.relative_to(into).with_name(
+            stub.name.split("_pb2_grpc")[0] + ".proto"
         )
-        _protoc(*PLUGINS, f"--descriptor_set_in={rules}", f"-I{PROTO}", *targets, *sources(PROTO))
-    for stub in GEN.rglob("*_pb2_grpc.py*"):
-        source = PROTO / stub.relative_to(GEN).with_name(stub.name.split("_pb2_grpc")[0] + ".proto")
         if "\nservice " not in source.read_text():
             stub.unlink()
 
