@@ -377,27 +377,101 @@ class SituationReport(google.protobuf.message.Message):
 Global___SituationReport: typing_extensions.TypeAlias = SituationReport
 
 @typing.final
+class Briefing(google.protobuf.message.Message):
+    """What the incoming commander must know (ICS's transfer of command), part by part."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HISTORY_FIELD_NUMBER: builtins.int
+    PRIORITIES_FIELD_NUMBER: builtins.int
+    PLAN_FIELD_NUMBER: builtins.int
+    ASSIGNMENTS_FIELD_NUMBER: builtins.int
+    ORGANISATION_FIELD_NUMBER: builtins.int
+    RESOURCES_FIELD_NUMBER: builtins.int
+    FACILITIES_FIELD_NUMBER: builtins.int
+    COMMUNICATIONS_FIELD_NUMBER: builtins.int
+    CONSTRAINTS_FIELD_NUMBER: builtins.int
+    POTENTIAL_FIELD_NUMBER: builtins.int
+    DELEGATION_FIELD_NUMBER: builtins.int
+    history: builtins.str
+    """What happened so far."""
+    priorities: builtins.str
+    """Priorities and objectives."""
+    plan: builtins.str
+    assignments: builtins.str
+    """Who was sent where to do what."""
+    organisation: builtins.str
+    resources: builtins.str
+    """What was asked for and is still to come."""
+    facilities: builtins.str
+    communications: builtins.str
+    constraints: builtins.str
+    potential: builtins.str
+    """How it may grow."""
+    delegation: builtins.str
+    """What authority is delegated, and its limits."""
+    def __init__(
+        self,
+        *,
+        history: builtins.str = ...,
+        priorities: builtins.str = ...,
+        plan: builtins.str = ...,
+        assignments: builtins.str = ...,
+        organisation: builtins.str = ...,
+        resources: builtins.str = ...,
+        facilities: builtins.str = ...,
+        communications: builtins.str = ...,
+        constraints: builtins.str = ...,
+        potential: builtins.str = ...,
+        delegation: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignments", b"assignments", "communications", b"communications", "constraints", b"constraints", "delegation", b"delegation", "facilities", b"facilities", "history", b"history", "organisation", b"organisation", "plan", b"plan", "potential", b"potential", "priorities", b"priorities", "resources", b"resources"]) -> None: ...
+
+Global___Briefing: typing_extensions.TypeAlias = Briefing
+
+@typing.final
 class PendingTransfer(google.protobuf.message.Message):
-    """A transfer of command that waits for its acceptance."""
+    """A transfer of command that waits for its acceptance, or for its instant."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TO_FIELD_NUMBER: builtins.int
     BRIEFING_FIELD_NUMBER: builtins.int
     PROPOSE_TIME_FIELD_NUMBER: builtins.int
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
+    ACKNOWLEDGE_TIME_FIELD_NUMBER: builtins.int
+    ACCEPT_TIME_FIELD_NUMBER: builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: builtins.int
     to: builtins.str
     briefing: builtins.str
+    transfer_id: builtins.str
     @property
     def propose_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def acknowledge_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Absent until the incoming has acknowledged the briefing."""
+
+    @property
+    def accept_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Absent until it is accepted; then the holder commands up to effective_time."""
+
+    @property
+    def effective_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on the incoming commands; absent where that is the acceptance itself."""
+
     def __init__(
         self,
         *,
         to: builtins.str = ...,
         briefing: builtins.str = ...,
         propose_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        transfer_id: builtins.str = ...,
+        acknowledge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        accept_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["propose_time", b"propose_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["briefing", b"briefing", "propose_time", b"propose_time", "to", b"to"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["accept_time", b"accept_time", "acknowledge_time", b"acknowledge_time", "effective_time", b"effective_time", "propose_time", b"propose_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["accept_time", b"accept_time", "acknowledge_time", b"acknowledge_time", "briefing", b"briefing", "effective_time", b"effective_time", "propose_time", b"propose_time", "to", b"to", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___PendingTransfer: typing_extensions.TypeAlias = PendingTransfer
 
@@ -424,6 +498,8 @@ class Incident(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
     REPORT_TIME_FIELD_NUMBER: builtins.int
+    PROPOSED_GRADE_FIELD_NUMBER: builtins.int
+    RESPONSE_MISMATCHED_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     title: builtins.str
     state: Global___IncidentState.ValueType
@@ -439,13 +515,17 @@ class Incident(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    proposed_grade: Global___Grade.ValueType
+    """What the figures propose; unspecified when they say no grade.  See GradeService."""
+    response_mismatched: builtins.bool
+    """Whether the alarm is up that the response does not fit the grade."""
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
     def pending_transfer(self) -> Global___PendingTransfer: ...
     @property
     def casualties(self) -> anlan.command.v1.report_service_pb2.Casualties:
-        """The newest figures that a report or a situation report gave."""
+        """The figures that stand; see FactService."""
 
     @property
     def report_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
@@ -479,9 +559,11 @@ class Incident(google.protobuf.message.Message):
         etag: builtins.str = ...,
         position: builtins.int = ...,
         report_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        proposed_grade: Global___Grade.ValueType = ...,
+        response_mismatched: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "report_time", b"report_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "position", b"position", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "position", b"position", "proposed_grade", b"proposed_grade", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "response_mismatched", b"response_mismatched", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
 
 Global___Incident: typing_extensions.TypeAlias = Incident
 
@@ -499,7 +581,9 @@ class GradeIncidentRequest(google.protobuf.message.Message):
     incident_id: builtins.str
     grade: Global___Grade.ValueType
     basis: builtins.str
-    """The figures and the rule that lead to the grade."""
+    """The figures and the rule that lead to the grade, or the reason to give another than is
+    proposed.  Empty to confirm what is proposed with its own rule and numbers.
+    """
     etag: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
@@ -707,6 +791,7 @@ class EstablishCommandRequest(google.protobuf.message.Message):
     COMMAND_POST_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    JURISDICTION_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     commander: builtins.str
@@ -714,6 +799,10 @@ class EstablishCommandRequest(google.protobuf.message.Message):
     command_post: builtins.str
     """Where the post stands, in people's words."""
     etag: builtins.str
+    jurisdiction: builtins.str
+    """The region at whose level command is held: who is of a wider one is a superior.  Empty is the
+    caller's own.
+    """
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -725,9 +814,10 @@ class EstablishCommandRequest(google.protobuf.message.Message):
         command_post: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        jurisdiction: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["command_post", b"command_post", "commander", b"commander", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["command_post", b"command_post", "commander", b"commander", "etag", b"etag", "incident_id", b"incident_id", "jurisdiction", b"jurisdiction", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
 
 Global___EstablishCommandRequest: typing_extensions.TypeAlias = EstablishCommandRequest
 
@@ -759,6 +849,10 @@ class ProposeTransferRequest(google.protobuf.message.Message):
     BRIEFING_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
+    DETAILS_FIELD_NUMBER: builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     to: builtins.str
@@ -766,8 +860,20 @@ class ProposeTransferRequest(google.protobuf.message.Message):
     briefing: builtins.str
     """What the incoming commander must know."""
     etag: builtins.str
+    transfer_id: builtins.str
+    """Chosen by the caller, or derived from request_id when empty."""
+    reason: builtins.str
+    """Why a superior proposes what is not theirs to give; needed of them alone."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def details(self) -> Global___Briefing:
+        """The briefing part by part; empty parts are only said in `briefing`, if at all."""
+
+    @property
+    def effective_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on the incoming shall command; absent is on acceptance."""
+
     def __init__(
         self,
         *,
@@ -777,9 +883,13 @@ class ProposeTransferRequest(google.protobuf.message.Message):
         briefing: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        transfer_id: builtins.str = ...,
+        details: Global___Briefing | None = ...,
+        effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        reason: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["briefing", b"briefing", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "request_id", b"request_id", "to", b"to"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["details", b"details", "effective_time", b"effective_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["briefing", b"briefing", "details", b"details", "effective_time", b"effective_time", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "to", b"to", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___ProposeTransferRequest: typing_extensions.TypeAlias = ProposeTransferRequest
 
@@ -789,15 +899,18 @@ class ProposeTransferResponse(google.protobuf.message.Message):
 
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
     etag: builtins.str
     position: builtins.int
+    transfer_id: builtins.str
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        transfer_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___ProposeTransferResponse: typing_extensions.TypeAlias = ProposeTransferResponse
 
@@ -809,9 +922,12 @@ class AcceptTransferRequest(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     etag: builtins.str
+    transfer_id: builtins.str
+    """Empty is the transfer that waits."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -821,9 +937,10 @@ class AcceptTransferRequest(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        transfer_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "request_id", b"request_id", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___AcceptTransferRequest: typing_extensions.TypeAlias = AcceptTransferRequest
 
@@ -833,15 +950,22 @@ class AcceptTransferResponse(google.protobuf.message.Message):
 
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: builtins.int
     etag: builtins.str
     position: builtins.int
+    @property
+    def effective_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on the caller commands; the outgoing does until then."""
+
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["effective_time", b"effective_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["effective_time", b"effective_time", "etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___AcceptTransferResponse: typing_extensions.TypeAlias = AcceptTransferResponse
 

@@ -112,7 +112,7 @@ class IncidentServiceServicer(object):
     """
 
     def GradeIncident(self, request, context):
-        """Grades the incident (定级), with the basis of the grade.
+        """Grades the incident (定级): confirms what its figures propose, or overrides it with a reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,14 +147,15 @@ class IncidentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ProposeTransfer(self, request, context):
-        """Proposes to hand command over.  The holder commands until the other side accepts.
+        """Proposes to hand command over, with a briefing.  The holder commands until the other side has
+        acknowledged it and accepts.  A superior may propose it too, with the reason.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def AcceptTransfer(self, request, context):
-        """Accepts a proposed transfer: from this event on the accepter commands.
+        """Accepts a proposed transfer: from its effective instant on the accepter commands.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

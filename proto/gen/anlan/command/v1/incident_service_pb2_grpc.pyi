@@ -373,7 +373,7 @@ class IncidentServiceStub(typing.Generic[_IncidentServiceGradeIncidentType, _Inc
     ], channel: grpc.aio.Channel) -> None: ...
 
     GradeIncident: _IncidentServiceGradeIncidentType
-    """Grades the incident (定级), with the basis of the grade."""
+    """Grades the incident (定级): confirms what its figures propose, or overrides it with a reason."""
 
     ActivateResponse: _IncidentServiceActivateResponseType
     """Activates the response (启动响应) at a level."""
@@ -388,10 +388,12 @@ class IncidentServiceStub(typing.Generic[_IncidentServiceGradeIncidentType, _Inc
     """Establishes the command post: who commands from now on."""
 
     ProposeTransfer: _IncidentServiceProposeTransferType
-    """Proposes to hand command over.  The holder commands until the other side accepts."""
+    """Proposes to hand command over, with a briefing.  The holder commands until the other side has
+    acknowledged it and accepts.  A superior may propose it too, with the reason.
+    """
 
     AcceptTransfer: _IncidentServiceAcceptTransferType
-    """Accepts a proposed transfer: from this event on the accepter commands."""
+    """Accepts a proposed transfer: from its effective instant on the accepter commands."""
 
     RecordDecision: _IncidentServiceRecordDecisionType
     """Records a decision with its basis and its approver."""
@@ -482,7 +484,7 @@ class IncidentServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.command.v1.incident_service_pb2.GradeIncidentRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.command.v1.incident_service_pb2.GradeIncidentResponse, collections.abc.Awaitable[anlan.command.v1.incident_service_pb2.GradeIncidentResponse]]:
-        """Grades the incident (定级), with the basis of the grade."""
+        """Grades the incident (定级): confirms what its figures propose, or overrides it with a reason."""
 
     @abc.abstractmethod
     def ActivateResponse(
@@ -522,7 +524,9 @@ class IncidentServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.command.v1.incident_service_pb2.ProposeTransferRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.command.v1.incident_service_pb2.ProposeTransferResponse, collections.abc.Awaitable[anlan.command.v1.incident_service_pb2.ProposeTransferResponse]]:
-        """Proposes to hand command over.  The holder commands until the other side accepts."""
+        """Proposes to hand command over, with a briefing.  The holder commands until the other side has
+        acknowledged it and accepts.  A superior may propose it too, with the reason.
+        """
 
     @abc.abstractmethod
     def AcceptTransfer(
@@ -530,7 +534,7 @@ class IncidentServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.command.v1.incident_service_pb2.AcceptTransferRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.command.v1.incident_service_pb2.AcceptTransferResponse, collections.abc.Awaitable[anlan.command.v1.incident_service_pb2.AcceptTransferResponse]]:
-        """Accepts a proposed transfer: from this event on the accepter commands."""
+        """Accepts a proposed transfer: from its effective instant on the accepter commands."""
 
     @abc.abstractmethod
     def RecordDecision(
