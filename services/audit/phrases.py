@@ -41,7 +41,7 @@ class Phrases:
         value: Any = event
         for name in field.split("."):
             value = value.get(name, "") if isinstance(value, dict) else ""
-        if isinstance(value, list):
-            return "、".join(str(part) for part in value)
         said = self.words.get(field.rpartition(".")[2], {})
+        if isinstance(value, list):  # none of them may have a word too
+            return "、".join(said.get(str(part), str(part)) for part in value) or said.get("", "")
         return said.get(str(value), str(value))

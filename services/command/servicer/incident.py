@@ -12,7 +12,6 @@ from sqlalchemy import select
 from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1.incident_service_pb2_grpc import IncidentServiceServicer
 from services.command.domain.incident import (
-    decisions,
     grading,
     lifecycle,
     post,
@@ -24,14 +23,13 @@ from services.command.domain.incident_types import IncidentTypes
 from services.command.projections.decisions import DECISIONS
 from services.command.projections.incidents import INCIDENTS
 from services.command.projections.series import SITUATION_REPORTS
-from services.command.servicer import messages
+from services.command.servicer import decision_messages, messages
 from services.command.servicer.acting import Incidents, act
-from services.runtime import call, paging, reading
+from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
 from services.runtime.readmodel import ReadModel
 from services.runtime.times import said
 
-WATCH_PAGE = 500
 ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
 
 
@@ -138,17 +136,7 @@ class IncidentServicer(IncidentServiceServicer):
         self, request: pb.RecordDecisionRequest, context: Any
     ) -> pb.RecordDecisionResponse:
         decision_id = request.decision_id or derived_id(request.request_id, "decision")
-        command = decisions.RecordDecision(
-            by=call.current().actor,
-            incident_id=request.incident_id,
-            decision_id=decision_id,
-            subject=request.subject,
-            text=request.text,
-            basis=tuple(messages.basis(basis) for basis in request.basis),
-            approver=request.approver,
-            authority=request.authority,
-            occurred_at=said(request, "occur_time", self.now()),
-        )
+        command = decision_messages.recorded(request, call.current().actor, decision_id, self.now())
         written = await act(self.incidents, request, command)
         return pb.RecordDecisionResponse(
             decision_id=decision_id, etag=written.etag, position=written.position
@@ -229,7 +217,7 @@ class IncidentServicer(IncidentServiceServicer):
             return None
         response = pb.GetIncidentResponse(
             incident=messages.incident(row, self.types.name(row.type_code)),
-            decisions=[messages.decision(decision) for decision in decisions],
+            decisions=[decision_messages.decision(decision) for decision in decisions],
             situation_reports=[messages.situation_report(report) for report in reports],
         )
         reading.freshen(response.freshness, seen)
@@ -282,23 +270,13 @@ class IncidentServicer(IncidentServiceServicer):
     async def WatchIncidents(
         self, request: pb.WatchIncidentsRequest, context: Any
     ) -> AsyncIterator[pb.WatchIncidentsResponse]:
-        last = request.resume_position
-        column = INCIDENTS.c
-        while True:
-            statement = (
-                select(INCIDENTS)
-                .where(column.position > last)
-                .order_by(column.position)
-                .limit(WATCH_PAGE)
+        statement = select(INCIDENTS)
+        if request.adcode:
+            statement = statement.where(reading.inside(INCIDENTS.c.adcode, request.adcode))
+        async for row in watching.changes(
+            self.model, statement, INCIDENTS.c.position, request.resume_position
+        ):
+            yield pb.WatchIncidentsResponse(
+                incident=messages.incident(row, self.types.name(row.type_code)),
+                position=row.position,
             )
-            if request.adcode:
-                statement = statement.where(reading.inside(column.adcode, request.adcode))
-            async with self.model.read() as (connection, seen):
-                rows = (await connection.execute(statement)).all()
-            for row in rows:
-                last = row.position
-                yield pb.WatchIncidentsResponse(
-                    incident=messages.incident(row, self.types.name(row.type_code)), position=last
-                )
-            if not rows:
-                await self.model.advanced(seen.position)

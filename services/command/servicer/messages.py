@@ -13,7 +13,6 @@ from services.command.domain.casualties import Casualties
 from services.command.domain.grades import Grade
 from services.command.domain.incident import facts
 from services.command.domain.incident.contents import COURSE
-from services.command.domain.incident.decisions import Basis
 from services.command.domain.incident.facts import Metric
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
@@ -59,14 +58,6 @@ INCIDENT_STATES = {
     "terminated": pb.INCIDENT_STATE_TERMINATED,
     "closed": pb.INCIDENT_STATE_CLOSED,
 }
-BASIS_KINDS = {
-    "report": pb.Basis.KIND_REPORT,
-    "situation_report": pb.Basis.KIND_SITUATION_REPORT,
-    "plan_clause": pb.Basis.KIND_PLAN_CLAUSE,
-    "reading": pb.Basis.KIND_READING,
-    "order": pb.Basis.KIND_ORDER,
-    "other": pb.Basis.KIND_OTHER,
-}
 
 SOURCE_OF = {number: source for source, number in SOURCES.items()}
 GRADE_OF = {number: grade for grade, number in GRADES.items()}
@@ -74,7 +65,6 @@ LEVEL_OF = {number: level for level, number in LEVELS.items()}
 KIND_OF = {number: kind for kind, number in KINDS.items()}
 REPORT_STATE_OF = {number: state for state, number in REPORT_STATES.items()}
 INCIDENT_STATE_OF = {number: state for state, number in INCIDENT_STATES.items()}
-BASIS_KIND_OF = {number: kind for kind, number in BASIS_KINDS.items()}
 
 
 def casualties(message: report_pb.Casualties) -> Casualties:
@@ -104,10 +94,6 @@ def claimed(request: pb.SubmitSituationReportRequest) -> dict[Metric, int]:
         Metric.PEOPLE_MOVED: request.people_moved,
     }
     return {metric: value for metric, value in stated.items() if value}
-
-
-def basis(message: pb.Basis) -> Basis:
-    return Basis(kind=BASIS_KIND_OF[message.kind], reference=message.reference, text=message.text)
 
 
 def report(row: Any) -> report_pb.Report:
@@ -160,22 +146,6 @@ def incident(row: Any, type_name: str) -> pb.Incident:
             )
         )
     return message
-
-
-def decision(row: Any) -> pb.Decision:
-    return pb.Decision(
-        decision_id=row.decision_id,
-        subject=row.subject,
-        text=row.text,
-        basis=[
-            pb.Basis(kind=BASIS_KINDS[b.kind], reference=b.reference, text=b.text)
-            for b in msgspec.json.decode(row.basis, type=list[Basis])
-        ],
-        approver=row.approver,
-        authority=row.authority,
-        decided_by=row.decided_by,
-        occur_time=to_proto(of_micros(row.occurred_at)),
-    )
 
 
 def situation_report(row: Any) -> pb.SituationReport:
