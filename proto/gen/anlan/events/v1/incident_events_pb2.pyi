@@ -6,7 +6,9 @@ isort:skip_file
 import anlan.command.v1.incident_service_pb2
 import anlan.type.v1.place_pb2
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
@@ -182,11 +184,16 @@ class CommandEstablished(google.protobuf.message.Message):
     COMMANDER_FIELD_NUMBER: builtins.int
     COMMAND_POST_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     commander: builtins.str
     command_post: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def effective_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on they command."""
+
     def __init__(
         self,
         *,
@@ -194,15 +201,132 @@ class CommandEstablished(google.protobuf.message.Message):
         commander: builtins.str = ...,
         command_post: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["command_post", b"command_post", "commander", b"commander", "incident_id", b"incident_id", "occur_time", b"occur_time"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["effective_time", b"effective_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["command_post", b"command_post", "commander", b"commander", "effective_time", b"effective_time", "incident_id", b"incident_id", "occur_time", b"occur_time"]) -> None: ...
 
 Global___CommandEstablished: typing_extensions.TypeAlias = CommandEstablished
 
 @typing.final
+class TransferProposed(google.protobuf.message.Message):
+    """The holder of command, or a superior, proposes to hand it to another: the incoming must answer."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
+    OUTGOING_FIELD_NUMBER: builtins.int
+    INCOMING_FIELD_NUMBER: builtins.int
+    PROPOSED_BY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    BRIEFING_FIELD_NUMBER: builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    transfer_id: builtins.str
+    outgoing: builtins.str
+    incoming: builtins.str
+    proposed_by: builtins.str
+    reason: builtins.str
+    """Why a superior proposes it; empty where the holder does."""
+    briefing: builtins.str
+    """What the incoming must know, in short."""
+    @property
+    def effective_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on the incoming shall command; absent is on acceptance."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        transfer_id: builtins.str = ...,
+        outgoing: builtins.str = ...,
+        incoming: builtins.str = ...,
+        proposed_by: builtins.str = ...,
+        reason: builtins.str = ...,
+        briefing: builtins.str = ...,
+        effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["effective_time", b"effective_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["briefing", b"briefing", "effective_time", b"effective_time", "incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "outgoing", b"outgoing", "proposed_by", b"proposed_by", "reason", b"reason", "transfer_id", b"transfer_id"]) -> None: ...
+
+Global___TransferProposed: typing_extensions.TypeAlias = TransferProposed
+
+@typing.final
+class TransferDeclined(google.protobuf.message.Message):
+    """The incoming does not take command: the holder goes on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
+    INCOMING_FIELD_NUMBER: builtins.int
+    PROPOSED_BY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    transfer_id: builtins.str
+    incoming: builtins.str
+    proposed_by: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        transfer_id: builtins.str = ...,
+        incoming: builtins.str = ...,
+        proposed_by: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "proposed_by", b"proposed_by", "reason", b"reason", "transfer_id", b"transfer_id"]) -> None: ...
+
+Global___TransferDeclined: typing_extensions.TypeAlias = TransferDeclined
+
+@typing.final
+class TransferWithdrawn(google.protobuf.message.Message):
+    """A proposal to hand command over was taken back: the holder goes on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
+    INCOMING_FIELD_NUMBER: builtins.int
+    PROPOSED_BY_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    transfer_id: builtins.str
+    incoming: builtins.str
+    proposed_by: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        transfer_id: builtins.str = ...,
+        incoming: builtins.str = ...,
+        proposed_by: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "proposed_by", b"proposed_by", "reason", b"reason", "transfer_id", b"transfer_id"]) -> None: ...
+
+Global___TransferWithdrawn: typing_extensions.TypeAlias = TransferWithdrawn
+
+@typing.final
 class CommandTransferred(google.protobuf.message.Message):
-    """Command passed from one to another."""
+    """Command passed from one to another, because both agreed or because a superior took it."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -210,11 +334,32 @@ class CommandTransferred(google.protobuf.message.Message):
     OUTGOING_FIELD_NUMBER: builtins.int
     INCOMING_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    EFFECTIVE_TIME_FIELD_NUMBER: builtins.int
+    TAKEN_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    INSTEAD_OF_FIELD_NUMBER: builtins.int
+    CONCERNED_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     outgoing: builtins.str
     incoming: builtins.str
+    taken: builtins.bool
+    """A superior took it without the other's consent."""
+    reason: builtins.str
+    """Why a superior took it; else empty."""
+    instead_of: builtins.str
+    """Who had accepted command for a later instant and will not hold it; mostly empty."""
     @property
-    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was accepted or taken."""
+
+    @property
+    def effective_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From when on the incoming commands; the outgoing does until then."""
+
+    @property
+    def concerned(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Everybody who has a part in the command post: each must be told."""
+
     def __init__(
         self,
         *,
@@ -222,9 +367,14 @@ class CommandTransferred(google.protobuf.message.Message):
         outgoing: builtins.str = ...,
         incoming: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        taken: builtins.bool = ...,
+        reason: builtins.str = ...,
+        instead_of: builtins.str = ...,
+        concerned: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "outgoing", b"outgoing"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["effective_time", b"effective_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["concerned", b"concerned", "effective_time", b"effective_time", "incident_id", b"incident_id", "incoming", b"incoming", "instead_of", b"instead_of", "occur_time", b"occur_time", "outgoing", b"outgoing", "reason", b"reason", "taken", b"taken"]) -> None: ...
 
 Global___CommandTransferred: typing_extensions.TypeAlias = CommandTransferred
 
