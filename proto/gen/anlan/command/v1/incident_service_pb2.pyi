@@ -5,6 +5,7 @@ isort:skip_file
 
 import anlan.command.v1.decision_pb2
 import anlan.command.v1.report_service_pb2
+import anlan.command.v1.situation_report_pb2
 import anlan.type.v1.place_pb2
 import anlan.type.v1.read_pb2
 import builtins
@@ -346,6 +347,20 @@ class SituationReport(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     SUBMITTED_BY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    CONTENTS_FIELD_NUMBER: builtins.int
+    FIGURES_FIELD_NUMBER: builtins.int
+    EXPLANATIONS_FIELD_NUMBER: builtins.int
+    ZERO_REPORT_FIELD_NUMBER: builtins.int
+    CORRECTS_FIELD_NUMBER: builtins.int
+    CORRECTION_REASON_FIELD_NUMBER: builtins.int
+    CORRECTED_BY_FIELD_NUMBER: builtins.int
+    TABLE_VERSION_FIELD_NUMBER: builtins.int
+    SENDINGS_FIELD_NUMBER: builtins.int
+    OWED_TO_FIELD_NUMBER: builtins.int
+    RECORD_TIME_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
     situation_report_id: builtins.str
     kind: Global___SituationReportKind.ValueType
     number: builtins.int
@@ -353,11 +368,42 @@ class SituationReport(google.protobuf.message.Message):
     recipient: builtins.str
     people_moved: builtins.int
     text: builtins.str
+    """简要经过: the content of the key course."""
     submitted_by: builtins.str
+    incident_id: builtins.str
+    zero_report: builtins.bool
+    """零报告: nothing had changed since the report before."""
+    corrects: builtins.str
+    """The earlier report that this one corrects, and why; empty unless it is a correction."""
+    correction_reason: builtins.str
+    corrected_by: builtins.str
+    """The newest report that corrects this one; empty for none."""
+    table_version: builtins.str
+    """Of reference/situation_reports.json; empty for a report from before there was one."""
+    exercise: builtins.str
+    position: builtins.int
     @property
     def casualties(self) -> anlan.command.v1.report_service_pb2.Casualties: ...
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def contents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.situation_report_pb2.SituationReportContent]:
+        """All that it says, typed or drawn from the record."""
+
+    @property
+    def figures(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.situation_report_pb2.SituationReportFigure]:
+        """The figures that stood when it was submitted."""
+
+    @property
+    def explanations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.situation_report_pb2.FigureExplanation]: ...
+    @property
+    def sendings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.situation_report_pb2.SituationReportSending]: ...
+    @property
+    def owed_to(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.situation_report_pb2.OwedRecipient]:
+        """Who must have it by the table, at the grade that the incident had."""
+
+    @property
+    def record_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -370,9 +416,23 @@ class SituationReport(google.protobuf.message.Message):
         text: builtins.str = ...,
         submitted_by: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        incident_id: builtins.str = ...,
+        contents: collections.abc.Iterable[anlan.command.v1.situation_report_pb2.SituationReportContent] | None = ...,
+        figures: collections.abc.Iterable[anlan.command.v1.situation_report_pb2.SituationReportFigure] | None = ...,
+        explanations: collections.abc.Iterable[anlan.command.v1.situation_report_pb2.FigureExplanation] | None = ...,
+        zero_report: builtins.bool = ...,
+        corrects: builtins.str = ...,
+        correction_reason: builtins.str = ...,
+        corrected_by: builtins.str = ...,
+        table_version: builtins.str = ...,
+        sendings: collections.abc.Iterable[anlan.command.v1.situation_report_pb2.SituationReportSending] | None = ...,
+        owed_to: collections.abc.Iterable[anlan.command.v1.situation_report_pb2.OwedRecipient] | None = ...,
+        record_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        exercise: builtins.str = ...,
+        position: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "kind", b"kind", "number", b"number", "occur_time", b"occur_time", "people_moved", b"people_moved", "recipient", b"recipient", "situation_report_id", b"situation_report_id", "submitted_by", b"submitted_by", "text", b"text"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "occur_time", b"occur_time", "record_time", b"record_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "contents", b"contents", "corrected_by", b"corrected_by", "correction_reason", b"correction_reason", "corrects", b"corrects", "exercise", b"exercise", "explanations", b"explanations", "figures", b"figures", "incident_id", b"incident_id", "kind", b"kind", "number", b"number", "occur_time", b"occur_time", "owed_to", b"owed_to", "people_moved", b"people_moved", "position", b"position", "recipient", b"recipient", "record_time", b"record_time", "sendings", b"sendings", "situation_report_id", b"situation_report_id", "submitted_by", b"submitted_by", "table_version", b"table_version", "text", b"text", "zero_report", b"zero_report"]) -> None: ...
 
 Global___SituationReport: typing_extensions.TypeAlias = SituationReport
 
@@ -1064,6 +1124,22 @@ Global___RecordDecisionResponse: typing_extensions.TypeAlias = RecordDecisionRes
 class SubmitSituationReportRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class ContentsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     REQUEST_ID_FIELD_NUMBER: builtins.int
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     SITUATION_REPORT_ID_FIELD_NUMBER: builtins.int
@@ -1074,6 +1150,11 @@ class SubmitSituationReportRequest(google.protobuf.message.Message):
     TEXT_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    CONTENTS_FIELD_NUMBER: builtins.int
+    EXPLANATIONS_FIELD_NUMBER: builtins.int
+    ZERO_REPORT_FIELD_NUMBER: builtins.int
+    CORRECTS_FIELD_NUMBER: builtins.int
+    CORRECTION_REASON_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     situation_report_id: builtins.str
@@ -1082,13 +1163,35 @@ class SubmitSituationReportRequest(google.protobuf.message.Message):
     recipient: builtins.str
     """The authority that receives it."""
     people_moved: builtins.int
-    """People moved to safety so far."""
+    """People moved to safety so far; none is drawn, as casualties are."""
     text: builtins.str
+    """简要经过, short for the content of the key course; may be empty where a report needs none, or
+    where it stands in contents.
+    """
     etag: builtins.str
+    zero_report: builtins.bool
+    """零报告: a follow-up that says that no figure has changed since the report before."""
+    corrects: builtins.str
+    """The earlier report of the series that this follow-up corrects, and why; empty unless it does."""
+    correction_reason: builtins.str
     @property
-    def casualties(self) -> anlan.command.v1.report_service_pb2.Casualties: ...
+    def casualties(self) -> anlan.command.v1.report_service_pb2.Casualties:
+        """Figures are drawn from the facts that stand.  What is stated all the same, more than none, must
+        be what stands.
+        """
+
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def contents(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """What is said, by content key; PreviewSituationReport tells the keys, what will be drawn and
+        what is missing.
+        """
+
+    @property
+    def explanations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.situation_report_pb2.FigureExplanation]:
+        """For every figure that rose or fell much since the report before."""
+
     def __init__(
         self,
         *,
@@ -1102,9 +1205,14 @@ class SubmitSituationReportRequest(google.protobuf.message.Message):
         text: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        contents: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        explanations: collections.abc.Iterable[anlan.command.v1.situation_report_pb2.FigureExplanation] | None = ...,
+        zero_report: builtins.bool = ...,
+        corrects: builtins.str = ...,
+        correction_reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["casualties", b"casualties", "occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "etag", b"etag", "incident_id", b"incident_id", "kind", b"kind", "occur_time", b"occur_time", "people_moved", b"people_moved", "recipient", b"recipient", "request_id", b"request_id", "situation_report_id", b"situation_report_id", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "contents", b"contents", "correction_reason", b"correction_reason", "corrects", b"corrects", "etag", b"etag", "explanations", b"explanations", "incident_id", b"incident_id", "kind", b"kind", "occur_time", b"occur_time", "people_moved", b"people_moved", "recipient", b"recipient", "request_id", b"request_id", "situation_report_id", b"situation_report_id", "text", b"text", "zero_report", b"zero_report"]) -> None: ...
 
 Global___SubmitSituationReportRequest: typing_extensions.TypeAlias = SubmitSituationReportRequest
 

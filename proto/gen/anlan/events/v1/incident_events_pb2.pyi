@@ -517,11 +517,17 @@ class SituationReportSubmitted(google.protobuf.message.Message):
     NUMBER_FIELD_NUMBER: builtins.int
     RECIPIENT_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ZERO_REPORT_FIELD_NUMBER: builtins.int
+    CORRECTS_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     situation_report_id: builtins.str
     kind: anlan.command.v1.incident_service_pb2.SituationReportKind.ValueType
     number: builtins.int
     recipient: builtins.str
+    zero_report: builtins.bool
+    """Whether it says that nothing has changed."""
+    corrects: builtins.str
+    """The earlier report that it corrects; empty unless it does."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -533,9 +539,11 @@ class SituationReportSubmitted(google.protobuf.message.Message):
         number: builtins.int = ...,
         recipient: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        zero_report: builtins.bool = ...,
+        corrects: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "kind", b"kind", "number", b"number", "occur_time", b"occur_time", "recipient", b"recipient", "situation_report_id", b"situation_report_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["corrects", b"corrects", "incident_id", b"incident_id", "kind", b"kind", "number", b"number", "occur_time", b"occur_time", "recipient", b"recipient", "situation_report_id", b"situation_report_id", "zero_report", b"zero_report"]) -> None: ...
 
 Global___SituationReportSubmitted: typing_extensions.TypeAlias = SituationReportSubmitted
 
