@@ -18,12 +18,12 @@ from services.command.domain.incident import (
     response,
     series,
 )
-from services.command.domain.incident.contents import COURSE
+from services.command.domain.incident.contents import SituationReportTable
 from services.command.domain.incident_types import IncidentTypes
 from services.command.projections.decisions import DECISIONS
 from services.command.projections.incidents import INCIDENTS
 from services.command.projections.series import SITUATION_REPORTS
-from services.command.servicer import decision_messages, messages
+from services.command.servicer import decision_messages, messages, series_messages
 from services.command.servicer.acting import Incidents, act
 from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
@@ -38,6 +38,7 @@ class IncidentServicer(IncidentServiceServicer):
     incidents: Incidents
     model: ReadModel
     types: IncidentTypes
+    report_table: SituationReportTable
     now: Callable[[], datetime]
 
     async def GradeIncident(
@@ -154,8 +155,12 @@ class IncidentServicer(IncidentServiceServicer):
             situation_report_id=report_id,
             kind=messages.KIND_OF[request.kind],
             recipient=request.recipient,
-            contents={COURSE: request.text},
-            claimed=messages.claimed(request),
+            contents=series_messages.contents(request),
+            claimed=series_messages.claimed(request),
+            explanations=series_messages.explanations(request),
+            zero_report=request.zero_report,
+            corrects=request.corrects,
+            correction_reason=request.correction_reason,
             occurred_at=said(request, "occur_time", self.now()),
         )
         written = await act(self.incidents, request, command)
@@ -213,12 +218,15 @@ class IncidentServicer(IncidentServiceServicer):
                 .where(SITUATION_REPORTS.c.incident_id == key)
                 .order_by(SITUATION_REPORTS.c.number)
             )
+            situation_reports = await series_messages.situation_reports(
+                connection, reports.all(), self.report_table
+            )
         if row is None:
             return None
         response = pb.GetIncidentResponse(
             incident=messages.incident(row, self.types.name(row.type_code)),
             decisions=[decision_messages.decision(decision) for decision in decisions],
-            situation_reports=[messages.situation_report(report) for report in reports],
+            situation_reports=situation_reports,
         )
         reading.freshen(response.freshness, seen)
         return response

@@ -18,7 +18,7 @@ from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.sending import Intent, Sending
 from services.dispatch.projections import ASSIGNMENTS, CLOSED
 from services.dispatch.servicer import messages, response_times
-from services.runtime import call, paging, reading, times
+from services.runtime import call, paging, reading, times, watching
 from services.runtime.cause import COMMAND, Cause
 from services.runtime.handle import Written, derived_id
 from services.runtime.place import Regions
@@ -30,7 +30,6 @@ R = TypeVar("R", pb.RecordEnRouteResponse, pb.RecordOnSceneResponse)
 
 ACKNOWLEDGE_WITHIN_S = 90.0
 OVERRIDE = "unit.override"
-WATCH_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,26 +156,16 @@ class AssignmentServicer(AssignmentServiceServicer):
     async def WatchAssignments(
         self, request: pb.WatchAssignmentsRequest, context: Any
     ) -> AsyncIterator[pb.WatchAssignmentsResponse]:
-        last = request.resume_position
         column = ASSIGNMENTS.c
-        while True:
-            statement = (
-                select(ASSIGNMENTS)
-                .where(column.position > last)
-                .order_by(column.position)
-                .limit(WATCH_PAGE)
+        statement = select(ASSIGNMENTS)
+        if request.incident_id:
+            statement = statement.where(column.incident_id == request.incident_id)
+        async for row in watching.changes(
+            self.model, statement, column.position, request.resume_position
+        ):
+            yield pb.WatchAssignmentsResponse(
+                assignment=messages.assignment(row), position=row.position
             )
-            if request.incident_id:
-                statement = statement.where(column.incident_id == request.incident_id)
-            async with self.model.read() as (connection, seen):
-                rows = (await connection.execute(statement)).all()
-            for row in rows:
-                last = row.position
-                yield pb.WatchAssignmentsResponse(
-                    assignment=messages.assignment(row), position=last
-                )
-            if not rows:
-                await self.model.advanced(seen.position)
 
     async def GetResponseTimes(
         self, request: pb.GetResponseTimesRequest, context: Any
