@@ -39,6 +39,8 @@ class _IncidentStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     INCIDENT_STATE_TERMINATED: _IncidentState.ValueType  # 3
     """The response was terminated."""
     INCIDENT_STATE_CLOSED: _IncidentState.ValueType  # 4
+    INCIDENT_STATE_MERGED: _IncidentState.ValueType  # 5
+    """Merged into another, which goes on in its place."""
 
 class IncidentState(_IncidentState, metaclass=_IncidentStateEnumTypeWrapper): ...
 
@@ -50,6 +52,8 @@ INCIDENT_STATE_RESPONDING: IncidentState.ValueType  # 2
 INCIDENT_STATE_TERMINATED: IncidentState.ValueType  # 3
 """The response was terminated."""
 INCIDENT_STATE_CLOSED: IncidentState.ValueType  # 4
+INCIDENT_STATE_MERGED: IncidentState.ValueType  # 5
+"""Merged into another, which goes on in its place."""
 Global___IncidentState: typing_extensions.TypeAlias = IncidentState
 
 class _Grade:
@@ -560,6 +564,7 @@ class Incident(google.protobuf.message.Message):
     REPORT_TIME_FIELD_NUMBER: builtins.int
     PROPOSED_GRADE_FIELD_NUMBER: builtins.int
     RESPONSE_MISMATCHED_FIELD_NUMBER: builtins.int
+    REPLACED_BY_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     title: builtins.str
     state: Global___IncidentState.ValueType
@@ -579,6 +584,8 @@ class Incident(google.protobuf.message.Message):
     """What the figures propose; unspecified when they say no grade.  See GradeService."""
     response_mismatched: builtins.bool
     """Whether the alarm is up that the response does not fit the grade."""
+    replaced_by: builtins.str
+    """The incident that goes on in its place; empty unless this one was merged."""
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -621,9 +628,10 @@ class Incident(google.protobuf.message.Message):
         report_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         proposed_grade: Global___Grade.ValueType = ...,
         response_mismatched: builtins.bool = ...,
+        replaced_by: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "report_time", b"report_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "position", b"position", "proposed_grade", b"proposed_grade", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "response_mismatched", b"response_mismatched", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "position", b"position", "proposed_grade", b"proposed_grade", "replaced_by", b"replaced_by", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "response_mismatched", b"response_mismatched", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
 
 Global___Incident: typing_extensions.TypeAlias = Incident
 

@@ -43,6 +43,8 @@ class _ReportSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._E
     REPORT_SOURCE_UPSTREAM: _ReportSource.ValueType  # 7
     """An order or a notice from above."""
     REPORT_SOURCE_OTHER: _ReportSource.ValueType  # 8
+    REPORT_SOURCE_SYSTEM: _ReportSource.ValueType  # 9
+    """Another system, by a CAP message."""
 
 class ReportSource(_ReportSource, metaclass=_ReportSourceEnumTypeWrapper): ...
 
@@ -61,6 +63,8 @@ REPORT_SOURCE_SENSOR: ReportSource.ValueType  # 6
 REPORT_SOURCE_UPSTREAM: ReportSource.ValueType  # 7
 """An order or a notice from above."""
 REPORT_SOURCE_OTHER: ReportSource.ValueType  # 8
+REPORT_SOURCE_SYSTEM: ReportSource.ValueType  # 9
+"""Another system, by a CAP message."""
 Global___ReportSource: typing_extensions.TypeAlias = ReportSource
 
 class _ReportState:
@@ -74,6 +78,8 @@ class _ReportStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     REPORT_STATE_VERIFIED: _ReportState.ValueType  # 2
     REPORT_STATE_JOINED: _ReportState.ValueType  # 3
     REPORT_STATE_REJECTED: _ReportState.ValueType  # 4
+    REPORT_STATE_SUPERSEDED: _ReportState.ValueType  # 5
+    """Never settled: its sender has corrected it by a later one."""
 
 class ReportState(_ReportState, metaclass=_ReportStateEnumTypeWrapper): ...
 
@@ -82,7 +88,77 @@ REPORT_STATE_RECEIVED: ReportState.ValueType  # 1
 REPORT_STATE_VERIFIED: ReportState.ValueType  # 2
 REPORT_STATE_JOINED: ReportState.ValueType  # 3
 REPORT_STATE_REJECTED: ReportState.ValueType  # 4
+REPORT_STATE_SUPERSEDED: ReportState.ValueType  # 5
+"""Never settled: its sender has corrected it by a later one."""
 Global___ReportState: typing_extensions.TypeAlias = ReportState
+
+class _TypeRelation:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _TypeRelationEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TypeRelation.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    TYPE_RELATION_UNSPECIFIED: _TypeRelation.ValueType  # 0
+    TYPE_RELATION_SAME: _TypeRelation.ValueType  # 1
+    """The same code."""
+    TYPE_RELATION_KINDRED: _TypeRelation.ValueType  # 2
+    """The same sub-class, or one of them names only that."""
+    TYPE_RELATION_RELATED: _TypeRelation.ValueType  # 3
+    """One brings the other about, as rain brings landslides."""
+    TYPE_RELATION_OTHER: _TypeRelation.ValueType  # 4
+    """Alike in nothing but the caller."""
+
+class TypeRelation(_TypeRelation, metaclass=_TypeRelationEnumTypeWrapper):
+    """How alike two incident types are."""
+
+TYPE_RELATION_UNSPECIFIED: TypeRelation.ValueType  # 0
+TYPE_RELATION_SAME: TypeRelation.ValueType  # 1
+"""The same code."""
+TYPE_RELATION_KINDRED: TypeRelation.ValueType  # 2
+"""The same sub-class, or one of them names only that."""
+TYPE_RELATION_RELATED: TypeRelation.ValueType  # 3
+"""One brings the other about, as rain brings landslides."""
+TYPE_RELATION_OTHER: TypeRelation.ValueType  # 4
+"""Alike in nothing but the caller."""
+Global___TypeRelation: typing_extensions.TypeAlias = TypeRelation
+
+class _Likeness:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _LikenessEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Likeness.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    LIKENESS_UNSPECIFIED: _Likeness.ValueType  # 0
+    LIKENESS_NEAR: _Likeness.ValueType  # 1
+    """Not farther than its type allows."""
+    LIKENESS_SAME_VILLAGE: _Likeness.ValueType  # 2
+    """In the same village, where one has no point."""
+    LIKENESS_SAME_TOWNSHIP: _Likeness.ValueType  # 3
+    """In the same township, where one has no point."""
+    LIKENESS_SAME_COUNTY: _Likeness.ValueType  # 4
+    """In the same county, where one names no more than that."""
+    LIKENESS_SAME_CALLER: _Likeness.ValueType  # 5
+    """From the same callback number."""
+    LIKENESS_REFERRED_TO: _Likeness.ValueType  # 6
+    """The same sender refers to it."""
+
+class Likeness(_Likeness, metaclass=_LikenessEnumTypeWrapper):
+    """Why something is likely to be the same."""
+
+LIKENESS_UNSPECIFIED: Likeness.ValueType  # 0
+LIKENESS_NEAR: Likeness.ValueType  # 1
+"""Not farther than its type allows."""
+LIKENESS_SAME_VILLAGE: Likeness.ValueType  # 2
+"""In the same village, where one has no point."""
+LIKENESS_SAME_TOWNSHIP: Likeness.ValueType  # 3
+"""In the same township, where one has no point."""
+LIKENESS_SAME_COUNTY: Likeness.ValueType  # 4
+"""In the same county, where one names no more than that."""
+LIKENESS_SAME_CALLER: Likeness.ValueType  # 5
+"""From the same callback number."""
+LIKENESS_REFERRED_TO: Likeness.ValueType  # 6
+"""The same sender refers to it."""
+Global___Likeness: typing_extensions.TypeAlias = Likeness
 
 @typing.final
 class Casualties(google.protobuf.message.Message):
@@ -114,6 +190,155 @@ class Casualties(google.protobuf.message.Message):
 Global___Casualties: typing_extensions.TypeAlias = Casualties
 
 @typing.final
+class Order(google.protobuf.message.Message):
+    """An order or a notice from above (上级指令)."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ISSUER_FIELD_NUMBER: builtins.int
+    NUMBER_FIELD_NUMBER: builtins.int
+    REPLY_DUE_TIME_FIELD_NUMBER: builtins.int
+    issuer: builtins.str
+    """Who gave it."""
+    number: builtins.str
+    """The issuer's own number of it: the same order counts once."""
+    @property
+    def reply_due_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """By when a reply is wanted; absent for none."""
+
+    def __init__(
+        self,
+        *,
+        issuer: builtins.str = ...,
+        number: builtins.str = ...,
+        reply_due_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["reply_due_time", b"reply_due_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["issuer", b"issuer", "number", b"number", "reply_due_time", b"reply_due_time"]) -> None: ...
+
+Global___Order: typing_extensions.TypeAlias = Order
+
+@typing.final
+class CapAlert(google.protobuf.message.Message):
+    """What a CAP message said of itself."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SENDER_FIELD_NUMBER: builtins.int
+    IDENTIFIER_FIELD_NUMBER: builtins.int
+    SEND_TIME_FIELD_NUMBER: builtins.int
+    STATUS_FIELD_NUMBER: builtins.int
+    MESSAGE_TYPE_FIELD_NUMBER: builtins.int
+    REFERENCES_FIELD_NUMBER: builtins.int
+    SENDER_NAME_FIELD_NUMBER: builtins.int
+    EVENT_FIELD_NUMBER: builtins.int
+    HEADLINE_FIELD_NUMBER: builtins.int
+    URGENCY_FIELD_NUMBER: builtins.int
+    SEVERITY_FIELD_NUMBER: builtins.int
+    CERTAINTY_FIELD_NUMBER: builtins.int
+    COLOR_FIELD_NUMBER: builtins.int
+    ONSET_TIME_FIELD_NUMBER: builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    sender: builtins.str
+    identifier: builtins.str
+    status: builtins.str
+    """Actual, Exercise or Test."""
+    message_type: builtins.str
+    """Alert, Update or Cancel."""
+    sender_name: builtins.str
+    event: builtins.str
+    headline: builtins.str
+    urgency: builtins.str
+    severity: builtins.str
+    certainty: builtins.str
+    color: builtins.str
+    """Red, Orange, Yellow or Blue where the sender warns in colours (预警颜色), else empty."""
+    @property
+    def send_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def references(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The messages that it corrects or withdraws, each as sender,identifier,sent."""
+
+    @property
+    def onset_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        sender: builtins.str = ...,
+        identifier: builtins.str = ...,
+        send_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        status: builtins.str = ...,
+        message_type: builtins.str = ...,
+        references: collections.abc.Iterable[builtins.str] | None = ...,
+        sender_name: builtins.str = ...,
+        event: builtins.str = ...,
+        headline: builtins.str = ...,
+        urgency: builtins.str = ...,
+        severity: builtins.str = ...,
+        certainty: builtins.str = ...,
+        color: builtins.str = ...,
+        onset_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["expire_time", b"expire_time", "onset_time", b"onset_time", "send_time", b"send_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["certainty", b"certainty", "color", b"color", "event", b"event", "expire_time", b"expire_time", "headline", b"headline", "identifier", b"identifier", "message_type", b"message_type", "onset_time", b"onset_time", "references", b"references", "send_time", b"send_time", "sender", b"sender", "sender_name", b"sender_name", "severity", b"severity", "status", b"status", "urgency", b"urgency"]) -> None: ...
+
+Global___CapAlert: typing_extensions.TypeAlias = CapAlert
+
+@typing.final
+class LikelyDuplicate(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    REPORT_ID_FIELD_NUMBER: builtins.int
+    TITLE_FIELD_NUMBER: builtins.int
+    SCORE_FIELD_NUMBER: builtins.int
+    LIKENESSES_FIELD_NUMBER: builtins.int
+    DISTANCE_METRES_FIELD_NUMBER: builtins.int
+    MINUTES_APART_FIELD_NUMBER: builtins.int
+    TYPE_RELATION_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    TABLE_VERSION_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    """The open incident, or empty where the other is a report that is not settled."""
+    report_id: builtins.str
+    """That report, or of the incident's reports the most alike."""
+    title: builtins.str
+    """What the incident is called, or how the report begins."""
+    score: builtins.float
+    """From 0 to 1, by the table of this version."""
+    distance_metres: builtins.float
+    """Absent where one of them has no point."""
+    minutes_apart: builtins.float
+    type_relation: Global___TypeRelation.ValueType
+    reason: builtins.str
+    """The same in a few words: "400 m, 6 min, same type"."""
+    table_version: builtins.str
+    @property
+    def likenesses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[Global___Likeness.ValueType]: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        report_id: builtins.str = ...,
+        title: builtins.str = ...,
+        score: builtins.float = ...,
+        likenesses: collections.abc.Iterable[Global___Likeness.ValueType] | None = ...,
+        distance_metres: builtins.float | None = ...,
+        minutes_apart: builtins.float = ...,
+        type_relation: Global___TypeRelation.ValueType = ...,
+        reason: builtins.str = ...,
+        table_version: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_distance_metres", b"_distance_metres", "distance_metres", b"distance_metres"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_distance_metres", b"_distance_metres", "distance_metres", b"distance_metres", "incident_id", b"incident_id", "likenesses", b"likenesses", "minutes_apart", b"minutes_apart", "reason", b"reason", "report_id", b"report_id", "score", b"score", "table_version", b"table_version", "title", b"title", "type_relation", b"type_relation"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_distance_metres", b"_distance_metres"]) -> typing.Literal["distance_metres"] | None: ...
+
+Global___LikelyDuplicate: typing_extensions.TypeAlias = LikelyDuplicate
+
+@typing.final
 class Report(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -132,6 +357,13 @@ class Report(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    CALLBACK_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
+    ORDER_ACKNOWLEDGED_BY_FIELD_NUMBER: builtins.int
+    ORDER_ACKNOWLEDGE_TIME_FIELD_NUMBER: builtins.int
+    ALERT_FIELD_NUMBER: builtins.int
+    SUPERSEDED_REPORT_IDS_FIELD_NUMBER: builtins.int
+    SUPERSEDED_BY_FIELD_NUMBER: builtins.int
     report_id: builtins.str
     state: Global___ReportState.ValueType
     source: Global___ReportSource.ValueType
@@ -145,6 +377,11 @@ class Report(google.protobuf.message.Message):
     """The drill that it belongs to; empty in earnest."""
     etag: builtins.str
     position: builtins.int
+    callback: builtins.str
+    """Where the caller can be called back; empty where nobody said."""
+    order_acknowledged_by: builtins.str
+    """Who read the order first, and when; absent until then."""
+    superseded_by: builtins.str
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -153,6 +390,20 @@ class Report(google.protobuf.message.Message):
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
     def record_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def order(self) -> Global___Order:
+        """Present on an order from above."""
+
+    @property
+    def order_acknowledge_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def alert(self) -> Global___CapAlert:
+        """Present on what another system sent."""
+
+    @property
+    def superseded_report_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The reports that it supersedes, and the one that supersedes it."""
+
     def __init__(
         self,
         *,
@@ -171,9 +422,16 @@ class Report(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        callback: builtins.str = ...,
+        order: Global___Order | None = ...,
+        order_acknowledged_by: builtins.str = ...,
+        order_acknowledge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        alert: Global___CapAlert | None = ...,
+        superseded_report_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        superseded_by: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "occur_time", b"occur_time", "place", b"place", "record_time", b"record_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "etag", b"etag", "exercise", b"exercise", "incident_id", b"incident_id", "occur_time", b"occur_time", "place", b"place", "position", b"position", "record_time", b"record_time", "reject_reason", b"reject_reason", "report_id", b"report_id", "reporter", b"reporter", "source", b"source", "state", b"state", "text", b"text", "type_code", b"type_code"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["alert", b"alert", "casualties", b"casualties", "occur_time", b"occur_time", "order", b"order", "order_acknowledge_time", b"order_acknowledge_time", "place", b"place", "record_time", b"record_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["alert", b"alert", "callback", b"callback", "casualties", b"casualties", "etag", b"etag", "exercise", b"exercise", "incident_id", b"incident_id", "occur_time", b"occur_time", "order", b"order", "order_acknowledge_time", b"order_acknowledge_time", "order_acknowledged_by", b"order_acknowledged_by", "place", b"place", "position", b"position", "record_time", b"record_time", "reject_reason", b"reject_reason", "report_id", b"report_id", "reporter", b"reporter", "source", b"source", "state", b"state", "superseded_by", b"superseded_by", "superseded_report_ids", b"superseded_report_ids", "text", b"text", "type_code", b"type_code"]) -> None: ...
 
 Global___Report: typing_extensions.TypeAlias = Report
 
@@ -190,6 +448,9 @@ class SubmitReportRequest(google.protobuf.message.Message):
     CASUALTIES_FIELD_NUMBER: builtins.int
     TEXT_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    CALLBACK_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
+    OFFER_DUPLICATES_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     """Makes a repetition harmless: the same id gets the first answer."""
     report_id: builtins.str
@@ -200,6 +461,12 @@ class SubmitReportRequest(google.protobuf.message.Message):
     type_code: builtins.str
     """GB/T 35561 code as far as the source can tell, e.g. 11D01 (landslide 滑坡)."""
     text: builtins.str
+    callback: builtins.str
+    """Where the caller can be called back."""
+    offer_duplicates: builtins.int
+    """How many likely duplicates to offer in the answer.  None by default: whoever imports thousands
+    need not wait for what nobody reads.
+    """
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -207,6 +474,10 @@ class SubmitReportRequest(google.protobuf.message.Message):
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When it was said.  Default: now.  Late is normal; the future is refused."""
+
+    @property
+    def order(self) -> Global___Order:
+        """Only from REPORT_SOURCE_UPSTREAM: the order that this is.  The same issuer and number count once."""
 
     def __init__(
         self,
@@ -220,9 +491,12 @@ class SubmitReportRequest(google.protobuf.message.Message):
         casualties: Global___Casualties | None = ...,
         text: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        callback: builtins.str = ...,
+        order: Global___Order | None = ...,
+        offer_duplicates: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "occur_time", b"occur_time", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "occur_time", b"occur_time", "place", b"place", "report_id", b"report_id", "reporter", b"reporter", "request_id", b"request_id", "source", b"source", "text", b"text", "type_code", b"type_code"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "occur_time", b"occur_time", "order", b"order", "place", b"place"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["callback", b"callback", "casualties", b"casualties", "occur_time", b"occur_time", "offer_duplicates", b"offer_duplicates", "order", b"order", "place", b"place", "report_id", b"report_id", "reporter", b"reporter", "request_id", b"request_id", "source", b"source", "text", b"text", "type_code", b"type_code"]) -> None: ...
 
 Global___SubmitReportRequest: typing_extensions.TypeAlias = SubmitReportRequest
 
@@ -233,19 +507,227 @@ class SubmitReportResponse(google.protobuf.message.Message):
     REPORT_ID_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    LIKELY_DUPLICATES_FIELD_NUMBER: builtins.int
     report_id: builtins.str
     etag: builtins.str
     position: builtins.int
+    @property
+    def likely_duplicates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___LikelyDuplicate]:
+        """As many as were asked for, likeliest first.  Nothing is joined by itself."""
+
     def __init__(
         self,
         *,
         report_id: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        likely_duplicates: collections.abc.Iterable[Global___LikelyDuplicate] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position", "report_id", b"report_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "likely_duplicates", b"likely_duplicates", "position", b"position", "report_id", b"report_id"]) -> None: ...
 
 Global___SubmitReportResponse: typing_extensions.TypeAlias = SubmitReportResponse
+
+@typing.final
+class SubmitCapAlertRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    DOCUMENT_FIELD_NUMBER: builtins.int
+    TYPE_CODE_FIELD_NUMBER: builtins.int
+    PLACE_FIELD_NUMBER: builtins.int
+    OFFER_DUPLICATES_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    document: builtins.bytes
+    """The XML as it was sent, in the encoding that it declares.  No document type, no entities."""
+    type_code: builtins.str
+    """GB/T 35561 code, for a sender who gives none; one that is given counts."""
+    offer_duplicates: builtins.int
+    """How many likely duplicates to offer in the answer."""
+    @property
+    def place(self) -> anlan.type.v1.place_pb2.Place:
+        """The place, for a sender who names none that is served here; one that is named counts."""
+
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        document: builtins.bytes = ...,
+        type_code: builtins.str = ...,
+        place: anlan.type.v1.place_pb2.Place | None = ...,
+        offer_duplicates: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["place", b"place"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["document", b"document", "offer_duplicates", b"offer_duplicates", "place", b"place", "request_id", b"request_id", "type_code", b"type_code"]) -> None: ...
+
+Global___SubmitCapAlertRequest: typing_extensions.TypeAlias = SubmitCapAlertRequest
+
+@typing.final
+class SubmitCapAlertResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    SUPERSEDED_REPORT_IDS_FIELD_NUMBER: builtins.int
+    UNKNOWN_REFERENCES_FIELD_NUMBER: builtins.int
+    LIKELY_DUPLICATES_FIELD_NUMBER: builtins.int
+    report_id: builtins.str
+    """Derived from sender, identifier and time of sending: the same for the same message."""
+    etag: builtins.str
+    position: builtins.int
+    @property
+    def superseded_report_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """What it supersedes."""
+
+    @property
+    def unknown_references(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """References to messages that have not come.  Should one come yet, it is superseded at once."""
+
+    @property
+    def likely_duplicates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___LikelyDuplicate]: ...
+    def __init__(
+        self,
+        *,
+        report_id: builtins.str = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+        superseded_report_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        unknown_references: collections.abc.Iterable[builtins.str] | None = ...,
+        likely_duplicates: collections.abc.Iterable[Global___LikelyDuplicate] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "likely_duplicates", b"likely_duplicates", "position", b"position", "report_id", b"report_id", "superseded_report_ids", b"superseded_report_ids", "unknown_references", b"unknown_references"]) -> None: ...
+
+Global___SubmitCapAlertResponse: typing_extensions.TypeAlias = SubmitCapAlertResponse
+
+@typing.final
+class AcknowledgeOrderRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    REPORT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    report_id: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        report_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "occur_time", b"occur_time", "report_id", b"report_id", "request_id", b"request_id"]) -> None: ...
+
+Global___AcknowledgeOrderRequest: typing_extensions.TypeAlias = AcknowledgeOrderRequest
+
+@typing.final
+class AcknowledgeOrderResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___AcknowledgeOrderResponse: typing_extensions.TypeAlias = AcknowledgeOrderResponse
+
+@typing.final
+class FindLikelyDuplicatesRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: builtins.int
+    MAX_RESULTS_FIELD_NUMBER: builtins.int
+    READ_FIELD_NUMBER: builtins.int
+    report_id: builtins.str
+    max_results: builtins.int
+    """Default 5."""
+    @property
+    def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    def __init__(
+        self,
+        *,
+        report_id: builtins.str = ...,
+        max_results: builtins.int = ...,
+        read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["max_results", b"max_results", "read", b"read", "report_id", b"report_id"]) -> None: ...
+
+Global___FindLikelyDuplicatesRequest: typing_extensions.TypeAlias = FindLikelyDuplicatesRequest
+
+@typing.final
+class FindLikelyDuplicatesResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LIKELY_DUPLICATES_FIELD_NUMBER: builtins.int
+    FRESHNESS_FIELD_NUMBER: builtins.int
+    @property
+    def likely_duplicates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___LikelyDuplicate]: ...
+    @property
+    def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    def __init__(
+        self,
+        *,
+        likely_duplicates: collections.abc.Iterable[Global___LikelyDuplicate] | None = ...,
+        freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "likely_duplicates", b"likely_duplicates"]) -> None: ...
+
+Global___FindLikelyDuplicatesResponse: typing_extensions.TypeAlias = FindLikelyDuplicatesResponse
+
+@typing.final
+class WatchReportsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESUME_POSITION_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    resume_position: builtins.int
+    """The position of the last report seen; 0 starts with every report there is."""
+    adcode: builtins.str
+    """Only inside this region."""
+    def __init__(
+        self,
+        *,
+        resume_position: builtins.int = ...,
+        adcode: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "resume_position", b"resume_position"]) -> None: ...
+
+Global___WatchReportsRequest: typing_extensions.TypeAlias = WatchReportsRequest
+
+@typing.final
+class WatchReportsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORT_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    """Resume after this."""
+    @property
+    def report(self) -> Global___Report: ...
+    def __init__(
+        self,
+        *,
+        report: Global___Report | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["report", b"report"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["position", b"position", "report", b"report"]) -> None: ...
+
+Global___WatchReportsResponse: typing_extensions.TypeAlias = WatchReportsResponse
 
 @typing.final
 class VerifyReportRequest(google.protobuf.message.Message):
@@ -452,6 +934,8 @@ class ListReportsRequest(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     ADCODE_FIELD_NUMBER: builtins.int
     READ_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    UNACKNOWLEDGED_ORDERS_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Default 50."""
     page_token: builtins.str
@@ -459,6 +943,10 @@ class ListReportsRequest(google.protobuf.message.Message):
     incident_id: builtins.str
     adcode: builtins.str
     """Only inside this region."""
+    source: Global___ReportSource.ValueType
+    """Only from this source."""
+    unacknowledged_orders: builtins.bool
+    """Only orders that nobody has acknowledged."""
     @property
     def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
     def __init__(
@@ -470,9 +958,11 @@ class ListReportsRequest(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         adcode: builtins.str = ...,
         read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+        source: Global___ReportSource.ValueType = ...,
+        unacknowledged_orders: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "source", b"source", "state", b"state", "unacknowledged_orders", b"unacknowledged_orders"]) -> None: ...
 
 Global___ListReportsRequest: typing_extensions.TypeAlias = ListReportsRequest
 

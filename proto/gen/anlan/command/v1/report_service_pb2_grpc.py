@@ -65,6 +65,26 @@ class ReportServiceStub(object):
                 request_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.ListReportsRequest.SerializeToString,
                 response_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.ListReportsResponse.FromString,
                 _registered_method=True)
+        self.SubmitCapAlert = channel.unary_unary(
+                '/anlan.command.v1.ReportService/SubmitCapAlert',
+                request_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.SubmitCapAlertRequest.SerializeToString,
+                response_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.SubmitCapAlertResponse.FromString,
+                _registered_method=True)
+        self.AcknowledgeOrder = channel.unary_unary(
+                '/anlan.command.v1.ReportService/AcknowledgeOrder',
+                request_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.AcknowledgeOrderRequest.SerializeToString,
+                response_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.AcknowledgeOrderResponse.FromString,
+                _registered_method=True)
+        self.FindLikelyDuplicates = channel.unary_unary(
+                '/anlan.command.v1.ReportService/FindLikelyDuplicates',
+                request_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.FindLikelyDuplicatesRequest.SerializeToString,
+                response_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.FindLikelyDuplicatesResponse.FromString,
+                _registered_method=True)
+        self.WatchReports = channel.unary_stream(
+                '/anlan.command.v1.ReportService/WatchReports',
+                request_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.WatchReportsRequest.SerializeToString,
+                response_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.WatchReportsResponse.FromString,
+                _registered_method=True)
 
 
 class ReportServiceServicer(object):
@@ -113,6 +133,37 @@ class ReportServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SubmitCapAlert(self, request, context):
+        """Takes in a message of another system in the Common Alerting Protocol 1.2, or in the Chinese
+        national profile of it (GB/T 35965.1).  The same message counts once.  An Update or a Cancel is a
+        report of its own, which supersedes those that it refers to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcknowledgeOrder(self, request, context):
+        """Tells who sent an order that it was read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FindLikelyDuplicates(self, request, context):
+        """Finds open incidents and unsettled reports that a report is likely to be about: near in place,
+        time and type.  Likeliest first.  Nothing is joined by it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchReports(self, request, context):
+        """Streams every report that changes, from a position on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ReportServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -145,6 +196,26 @@ def add_ReportServiceServicer_to_server(servicer, server):
                     servicer.ListReports,
                     request_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.ListReportsRequest.FromString,
                     response_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.ListReportsResponse.SerializeToString,
+            ),
+            'SubmitCapAlert': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitCapAlert,
+                    request_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.SubmitCapAlertRequest.FromString,
+                    response_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.SubmitCapAlertResponse.SerializeToString,
+            ),
+            'AcknowledgeOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeOrder,
+                    request_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.AcknowledgeOrderRequest.FromString,
+                    response_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.AcknowledgeOrderResponse.SerializeToString,
+            ),
+            'FindLikelyDuplicates': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindLikelyDuplicates,
+                    request_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.FindLikelyDuplicatesRequest.FromString,
+                    response_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.FindLikelyDuplicatesResponse.SerializeToString,
+            ),
+            'WatchReports': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchReports,
+                    request_deserializer=anlan_dot_command_dot_v1_dot_report__service__pb2.WatchReportsRequest.FromString,
+                    response_serializer=anlan_dot_command_dot_v1_dot_report__service__pb2.WatchReportsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -310,6 +381,114 @@ class ReportService(object):
             '/anlan.command.v1.ReportService/ListReports',
             anlan_dot_command_dot_v1_dot_report__service__pb2.ListReportsRequest.SerializeToString,
             anlan_dot_command_dot_v1_dot_report__service__pb2.ListReportsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitCapAlert(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.command.v1.ReportService/SubmitCapAlert',
+            anlan_dot_command_dot_v1_dot_report__service__pb2.SubmitCapAlertRequest.SerializeToString,
+            anlan_dot_command_dot_v1_dot_report__service__pb2.SubmitCapAlertResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.command.v1.ReportService/AcknowledgeOrder',
+            anlan_dot_command_dot_v1_dot_report__service__pb2.AcknowledgeOrderRequest.SerializeToString,
+            anlan_dot_command_dot_v1_dot_report__service__pb2.AcknowledgeOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindLikelyDuplicates(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.command.v1.ReportService/FindLikelyDuplicates',
+            anlan_dot_command_dot_v1_dot_report__service__pb2.FindLikelyDuplicatesRequest.SerializeToString,
+            anlan_dot_command_dot_v1_dot_report__service__pb2.FindLikelyDuplicatesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.command.v1.ReportService/WatchReports',
+            anlan_dot_command_dot_v1_dot_report__service__pb2.WatchReportsRequest.SerializeToString,
+            anlan_dot_command_dot_v1_dot_report__service__pb2.WatchReportsResponse.FromString,
             options,
             channel_credentials,
             insecure,

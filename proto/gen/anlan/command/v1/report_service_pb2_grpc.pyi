@@ -121,7 +121,71 @@ _ReportServiceListReportsType = typing_extensions.TypeVar(
     ],
 )
 
-class ReportServiceStub(typing.Generic[_ReportServiceSubmitReportType, _ReportServiceVerifyReportType, _ReportServiceJoinReportType, _ReportServiceRejectReportType, _ReportServiceGetReportType, _ReportServiceListReportsType]):
+_ReportServiceSubmitCapAlertType = typing_extensions.TypeVar(
+    '_ReportServiceSubmitCapAlertType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.SubmitCapAlertRequest,
+        anlan.command.v1.report_service_pb2.SubmitCapAlertResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.SubmitCapAlertRequest,
+        anlan.command.v1.report_service_pb2.SubmitCapAlertResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.SubmitCapAlertRequest,
+        anlan.command.v1.report_service_pb2.SubmitCapAlertResponse,
+    ],
+)
+
+_ReportServiceAcknowledgeOrderType = typing_extensions.TypeVar(
+    '_ReportServiceAcknowledgeOrderType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderRequest,
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderRequest,
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderRequest,
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse,
+    ],
+)
+
+_ReportServiceFindLikelyDuplicatesType = typing_extensions.TypeVar(
+    '_ReportServiceFindLikelyDuplicatesType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesRequest,
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesRequest,
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesRequest,
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse,
+    ],
+)
+
+_ReportServiceWatchReportsType = typing_extensions.TypeVar(
+    '_ReportServiceWatchReportsType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.command.v1.report_service_pb2.WatchReportsRequest,
+        anlan.command.v1.report_service_pb2.WatchReportsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.command.v1.report_service_pb2.WatchReportsRequest,
+        anlan.command.v1.report_service_pb2.WatchReportsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.command.v1.report_service_pb2.WatchReportsRequest,
+        anlan.command.v1.report_service_pb2.WatchReportsResponse,
+    ],
+)
+
+class ReportServiceStub(typing.Generic[_ReportServiceSubmitReportType, _ReportServiceVerifyReportType, _ReportServiceJoinReportType, _ReportServiceRejectReportType, _ReportServiceGetReportType, _ReportServiceListReportsType, _ReportServiceSubmitCapAlertType, _ReportServiceAcknowledgeOrderType, _ReportServiceFindLikelyDuplicatesType, _ReportServiceWatchReportsType]):
     """Takes in reports (接报).  A report is not an incident: several reports can join one."""
 
     @typing.overload
@@ -149,6 +213,22 @@ class ReportServiceStub(typing.Generic[_ReportServiceSubmitReportType, _ReportSe
         grpc.UnaryUnaryMultiCallable[
             anlan.command.v1.report_service_pb2.ListReportsRequest,
             anlan.command.v1.report_service_pb2.ListReportsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.command.v1.report_service_pb2.SubmitCapAlertRequest,
+            anlan.command.v1.report_service_pb2.SubmitCapAlertResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.command.v1.report_service_pb2.AcknowledgeOrderRequest,
+            anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.command.v1.report_service_pb2.FindLikelyDuplicatesRequest,
+            anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.command.v1.report_service_pb2.WatchReportsRequest,
+            anlan.command.v1.report_service_pb2.WatchReportsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -178,6 +258,22 @@ class ReportServiceStub(typing.Generic[_ReportServiceSubmitReportType, _ReportSe
             anlan.command.v1.report_service_pb2.ListReportsRequest,
             anlan.command.v1.report_service_pb2.ListReportsResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.command.v1.report_service_pb2.SubmitCapAlertRequest,
+            anlan.command.v1.report_service_pb2.SubmitCapAlertResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.command.v1.report_service_pb2.AcknowledgeOrderRequest,
+            anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.command.v1.report_service_pb2.FindLikelyDuplicatesRequest,
+            anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.command.v1.report_service_pb2.WatchReportsRequest,
+            anlan.command.v1.report_service_pb2.WatchReportsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     SubmitReport: _ReportServiceSubmitReportType
@@ -197,6 +293,23 @@ class ReportServiceStub(typing.Generic[_ReportServiceSubmitReportType, _ReportSe
 
     ListReports: _ReportServiceListReportsType
     """Lists reports, newest first."""
+
+    SubmitCapAlert: _ReportServiceSubmitCapAlertType
+    """Takes in a message of another system in the Common Alerting Protocol 1.2, or in the Chinese
+    national profile of it (GB/T 35965.1).  The same message counts once.  An Update or a Cancel is a
+    report of its own, which supersedes those that it refers to.
+    """
+
+    AcknowledgeOrder: _ReportServiceAcknowledgeOrderType
+    """Tells who sent an order that it was read."""
+
+    FindLikelyDuplicates: _ReportServiceFindLikelyDuplicatesType
+    """Finds open incidents and unsettled reports that a report is likely to be about: near in place,
+    time and type.  Likeliest first.  Nothing is joined by it.
+    """
+
+    WatchReports: _ReportServiceWatchReportsType
+    """Streams every report that changes, from a position on."""
 
 ReportServiceAsyncStub: typing_extensions.TypeAlias = ReportServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
@@ -222,6 +335,22 @@ ReportServiceAsyncStub: typing_extensions.TypeAlias = ReportServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.command.v1.report_service_pb2.ListReportsRequest,
         anlan.command.v1.report_service_pb2.ListReportsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.SubmitCapAlertRequest,
+        anlan.command.v1.report_service_pb2.SubmitCapAlertResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderRequest,
+        anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesRequest,
+        anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.command.v1.report_service_pb2.WatchReportsRequest,
+        anlan.command.v1.report_service_pb2.WatchReportsResponse,
     ],
 ]
 
@@ -275,5 +404,42 @@ class ReportServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.command.v1.report_service_pb2.ListReportsResponse, collections.abc.Awaitable[anlan.command.v1.report_service_pb2.ListReportsResponse]]:
         """Lists reports, newest first."""
+
+    @abc.abstractmethod
+    def SubmitCapAlert(
+        self,
+        request: anlan.command.v1.report_service_pb2.SubmitCapAlertRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.command.v1.report_service_pb2.SubmitCapAlertResponse, collections.abc.Awaitable[anlan.command.v1.report_service_pb2.SubmitCapAlertResponse]]:
+        """Takes in a message of another system in the Common Alerting Protocol 1.2, or in the Chinese
+        national profile of it (GB/T 35965.1).  The same message counts once.  An Update or a Cancel is a
+        report of its own, which supersedes those that it refers to.
+        """
+
+    @abc.abstractmethod
+    def AcknowledgeOrder(
+        self,
+        request: anlan.command.v1.report_service_pb2.AcknowledgeOrderRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse, collections.abc.Awaitable[anlan.command.v1.report_service_pb2.AcknowledgeOrderResponse]]:
+        """Tells who sent an order that it was read."""
+
+    @abc.abstractmethod
+    def FindLikelyDuplicates(
+        self,
+        request: anlan.command.v1.report_service_pb2.FindLikelyDuplicatesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse, collections.abc.Awaitable[anlan.command.v1.report_service_pb2.FindLikelyDuplicatesResponse]]:
+        """Finds open incidents and unsettled reports that a report is likely to be about: near in place,
+        time and type.  Likeliest first.  Nothing is joined by it.
+        """
+
+    @abc.abstractmethod
+    def WatchReports(
+        self,
+        request: anlan.command.v1.report_service_pb2.WatchReportsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.command.v1.report_service_pb2.WatchReportsResponse], collections.abc.AsyncIterator[anlan.command.v1.report_service_pb2.WatchReportsResponse]]:
+        """Streams every report that changes, from a position on."""
 
 def add_ReportServiceServicer_to_server(servicer: ReportServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

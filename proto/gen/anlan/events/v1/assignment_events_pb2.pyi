@@ -279,6 +279,38 @@ class AssignmentCancelled(google.protobuf.message.Message):
 Global___AssignmentCancelled: typing_extensions.TypeAlias = AssignmentCancelled
 
 @typing.final
+class AssignmentMoved(google.protobuf.message.Message):
+    """The assignment follows its incident, which was merged or split; it goes on as it was."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    FROM_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    """Where it belongs now."""
+    unit_id: builtins.str
+    from_incident_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        from_incident_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "from_incident_id", b"from_incident_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___AssignmentMoved: typing_extensions.TypeAlias = AssignmentMoved
+
+@typing.final
 class AssignmentRefused(google.protobuf.message.Message):
     """The unit could not be had: nobody goes."""
 

@@ -8,7 +8,9 @@ Subject: anlan.{adcode}.{category}.{EventName}.{key}; CloudEvents 1.0 headers.
 import anlan.command.v1.report_service_pb2
 import anlan.type.v1.place_pb2
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
@@ -32,6 +34,7 @@ class ReportSubmitted(google.protobuf.message.Message):
     TYPE_CODE_FIELD_NUMBER: builtins.int
     PLACE_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    SUPERSEDED_REPORT_IDS_FIELD_NUMBER: builtins.int
     report_id: builtins.str
     source: anlan.command.v1.report_service_pb2.ReportSource.ValueType
     type_code: builtins.str
@@ -39,6 +42,10 @@ class ReportSubmitted(google.protobuf.message.Message):
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def superseded_report_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Reports that it supersedes, where another system corrects what it said."""
+
     def __init__(
         self,
         *,
@@ -47,11 +54,68 @@ class ReportSubmitted(google.protobuf.message.Message):
         type_code: builtins.str = ...,
         place: anlan.type.v1.place_pb2.Place | None = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        superseded_report_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place", "report_id", b"report_id", "source", b"source", "type_code", b"type_code"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place", "report_id", b"report_id", "source", b"source", "superseded_report_ids", b"superseded_report_ids", "type_code", b"type_code"]) -> None: ...
 
 Global___ReportSubmitted: typing_extensions.TypeAlias = ReportSubmitted
+
+@typing.final
+class ReportSuperseded(google.protobuf.message.Message):
+    """What a report said was corrected by a later one of the same sender."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: builtins.int
+    BY_REPORT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    report_id: builtins.str
+    by_report_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        report_id: builtins.str = ...,
+        by_report_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["by_report_id", b"by_report_id", "occur_time", b"occur_time", "report_id", b"report_id"]) -> None: ...
+
+Global___ReportSuperseded: typing_extensions.TypeAlias = ReportSuperseded
+
+@typing.final
+class OrderAcknowledged(google.protobuf.message.Message):
+    """An order from above was read."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: builtins.int
+    ISSUER_FIELD_NUMBER: builtins.int
+    ORDER_NUMBER_FIELD_NUMBER: builtins.int
+    ACKNOWLEDGED_BY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    report_id: builtins.str
+    issuer: builtins.str
+    order_number: builtins.str
+    acknowledged_by: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        report_id: builtins.str = ...,
+        issuer: builtins.str = ...,
+        order_number: builtins.str = ...,
+        acknowledged_by: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledged_by", b"acknowledged_by", "issuer", b"issuer", "occur_time", b"occur_time", "order_number", b"order_number", "report_id", b"report_id"]) -> None: ...
+
+Global___OrderAcknowledged: typing_extensions.TypeAlias = OrderAcknowledged
 
 @typing.final
 class ReportVerified(google.protobuf.message.Message):
