@@ -9,15 +9,26 @@ from typing import Any
 from anlan.command.v1 import decision_service_pb2 as decision_pb
 from anlan.command.v1 import exercise_service_pb2 as exercise_pb
 from anlan.command.v1 import incident_service_pb2 as incident_pb
+from anlan.command.v1 import need_service_pb2 as need_pb
+from anlan.command.v1 import objective_service_pb2 as objective_pb
 from anlan.command.v1 import plan_service_pb2 as plan_pb
 from anlan.command.v1 import report_service_pb2 as report_pb
+from anlan.command.v1 import situation_report_service_pb2 as situation_pb
+from anlan.command.v1 import task_service_pb2 as task_pb
 from anlan.command.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from anlan.command.v1.exercise_service_pb2_grpc import add_ExerciseServiceServicer_to_server
 from anlan.command.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
+from anlan.command.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
+from anlan.command.v1.objective_service_pb2_grpc import add_ObjectiveServiceServicer_to_server
 from anlan.command.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
 from anlan.command.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
+from anlan.command.v1.situation_report_service_pb2_grpc import (
+    add_SituationReportServiceServicer_to_server,
+)
+from anlan.command.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
 from anlan.events.v1 import report_events_pb2 as events_pb
 from services.command import rulebook
+from services.command.alarms import TaskClock, next_task_due
 from services.command.codec import EXERCISE, PLAN, REPORT, incident_decider
 from services.command.domain.incident_types import IncidentTypes
 from services.command.policies import attach_report, open_incident
@@ -26,8 +37,12 @@ from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.command.servicer.decision import DecisionServicer
 from services.command.servicer.exercise import ExerciseServicer
 from services.command.servicer.incident import IncidentServicer
+from services.command.servicer.need import NeedServicer
+from services.command.servicer.objective import ObjectiveServicer
 from services.command.servicer.plan import PlanServicer
 from services.command.servicer.report import ReportServicer
+from services.command.servicer.situation_report import SituationReportServicer
+from services.command.servicer.task import TaskServicer
 from services.runtime import app, broker, reference
 from services.runtime.alarm import Alarm
 from services.runtime.cause import Cause
@@ -53,29 +68,48 @@ async def serve(settings: Settings) -> None:
     incidents = CommandHandler(store, incident_decider(rules))
     plans = CommandHandler(store, PLAN)
     types = reference.load(settings.reference, "incident_types", IncidentTypes)
+    regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
     add_ReportServiceServicer_to_server(
         ReportServicer(
             reports=reports,
             incidents=incidents,
             model=model,
-            regions=reference.load(settings.reference, "regions", Regions),
+            regions=regions,
             types=types,
             now=now,
         ),
         server.grpc,
     )
     add_IncidentServiceServicer_to_server(
-        IncidentServicer(incidents=incidents, model=model, types=types, now=now), server.grpc
+        IncidentServicer(
+            incidents=incidents,
+            model=model,
+            types=types,
+            report_table=rules.situation_reports,
+            now=now,
+        ),
+        server.grpc,
     )
-    add_PlanServiceServicer_to_server(
-        PlanServicer(plans=plans, model=model, now=now), server.grpc
+    add_SituationReportServiceServicer_to_server(
+        SituationReportServicer(incidents=incidents, model=model, rules=rules, now=now),
+        server.grpc,
     )
+    add_PlanServiceServicer_to_server(PlanServicer(plans=plans, model=model, now=now), server.grpc)
     add_DecisionServiceServicer_to_server(
         DecisionServicer(incidents=incidents, model=model, classes=rules.decisions, now=now),
         server.grpc,
     )
-    alarms: list[Alarm] = []
+    add_ObjectiveServiceServicer_to_server(
+        ObjectiveServicer(incidents=incidents, model=model, now=now), server.grpc
+    )
+    add_TaskServiceServicer_to_server(
+        TaskServicer(incidents=incidents, model=model, now=now), server.grpc
+    )
+    add_NeedServiceServicer_to_server(
+        NeedServicer(incidents=incidents, model=model, regions=regions, now=now), server.grpc
+    )
+    alarms = [Alarm(model, next_task_due, TaskClock(model, incidents).ring)]
     add_ExerciseServiceServicer_to_server(
         ExerciseServicer(
             exercises=CommandHandler(store, EXERCISE), model=model, alarms=alarms, now=now
@@ -115,8 +149,12 @@ async def serve(settings: Settings) -> None:
                 report_pb.DESCRIPTOR.services_by_name["ReportService"].full_name,
                 exercise_pb.DESCRIPTOR.services_by_name["ExerciseService"].full_name,
                 incident_pb.DESCRIPTOR.services_by_name["IncidentService"].full_name,
+                objective_pb.DESCRIPTOR.services_by_name["ObjectiveService"].full_name,
+                task_pb.DESCRIPTOR.services_by_name["TaskService"].full_name,
+                need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,
                 decision_pb.DESCRIPTOR.services_by_name["DecisionService"].full_name,
                 plan_pb.DESCRIPTOR.services_by_name["PlanService"].full_name,
+                situation_pb.DESCRIPTOR.services_by_name["SituationReportService"].full_name,
             ],
             [model],
             [

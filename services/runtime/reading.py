@@ -45,6 +45,17 @@ def rows(
     return model.read(as_of=AsOf(time=moment))
 
 
+def instant(options: Any, seen: Seen, now: datetime) -> datetime:
+    """Return the instant by which time limits are judged in the rows that ``options`` ask for."""
+    match options.WhichOneof("as_of"):
+        case "as_of_time":
+            return times.known(options, "as_of_time")
+        case "as_of_position":
+            return seen.time
+        case _:
+            return now
+
+
 def freshen(freshness: Any, seen: Seen) -> None:
     """Fill the ``freshness`` of an answer."""
     freshness.position = seen.position

@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, update
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    String,
+    Table,
+    bindparam,
+    func,
+    select,
+    update,
+)
 
 from services.command.domain import exercise
 from services.command.projections.shared import METADATA
@@ -31,3 +46,14 @@ def apply(connection: Connection, recorded: Recorded, event: exercise.Event) -> 
         )
     else:
         connection.execute(EXERCISES.insert(), {"exercise": recorded.key, **shown})
+
+
+def clock(of: Column[str], now: Callable[[], datetime]) -> ColumnElement[int]:
+    """Return the instant by which a row's time limits are judged, in microseconds since 1970.
+
+    ``of`` is the row's column with its exercise; without a clock of its own the time is
+    what ``now`` says when the rows are read.
+    """
+    own = select(EXERCISES.c.time).where(EXERCISES.c.exercise == of).scalar_subquery()
+    wall = bindparam(None, callable_=lambda: micros(now()), type_=BigInteger, unique=True)
+    return func.coalesce(own, wall)

@@ -50,6 +50,7 @@ NEEDS = Table(
     Column("opened_position", BigInteger, nullable=False, index=True),
     Column("position", BigInteger, nullable=False, index=True),
 )
+OPEN = tuple(state for state in NeedState if state not in needs.ENDED)
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,7 +40,8 @@ TASKS = Table(
     Column("percent", Integer, nullable=False, default=0),
     Column("note", Text, nullable=False, default=""),
     Column("due_at", BigInteger),
-    Column("overdue_at", BigInteger),  # the time limit that was rung
+    Column("alarm_at", BigInteger, index=True),  # the time limit, until it is rung or met
+    Column("cause_id", String, nullable=False),  # the event that set the time limit
     Column("objective_id", String, nullable=False),
     Column("plan_step", String, nullable=False, index=True),
     Column("assigned_by", String, nullable=False),
@@ -70,7 +71,7 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
         connection.execute(
             update(TASKS)
             .where(_of(event.incident_id, event.task_id))
-            .values(**_changed(event), position=recorded.position)
+            .values(**_changed(recorded, event), position=recorded.position)
         )
 
 
@@ -78,7 +79,7 @@ def _of(incident_id: str, task_id: str) -> ColumnElement[bool]:
     return and_(TASKS.c.incident_id == incident_id, TASKS.c.task_id == task_id)
 
 
-def _changed(event: tasks.Event) -> dict[str, object]:
+def _changed(recorded: Recorded, event: tasks.Event) -> dict[str, object]:
     at = micros(event.occurred_at)
     match event:
         case tasks.TaskAssigned():
@@ -96,6 +97,7 @@ def _changed(event: tasks.Event) -> dict[str, object]:
             return {
                 "state": TaskState.COMPLETED,
                 "completed_at": at,
+                "alarm_at": None,
                 "outcome": event.outcome,
                 "outcome_note": event.note,
                 "evidence": json(event.evidence),
@@ -105,13 +107,14 @@ def _changed(event: tasks.Event) -> dict[str, object]:
             return {
                 "state": TaskState.CANCELLED,
                 "cancelled_at": at,
+                "alarm_at": None,
                 "cancel_reason": event.reason,
                 "ended_by": event.cancelled_by,
             }
         case tasks.TaskReassigned():
-            return _reassigned(event)
+            return _reassigned(recorded, event)
         case tasks.TaskOverdue():
-            return {"overdue_at": at}
+            return {"alarm_at": None}
         case _:
             assert_never(event)
 
@@ -131,7 +134,7 @@ def _progressed(event: tasks.TaskProgressReported) -> dict[str, object]:
     }
 
 
-def _reassigned(event: tasks.TaskReassigned) -> dict[str, object]:
+def _reassigned(recorded: Recorded, event: tasks.TaskReassigned) -> dict[str, object]:
     due_at = None if event.due_at is None else micros(event.due_at)
     handed = {
         "assignee": event.assignee,
@@ -145,11 +148,13 @@ def _reassigned(event: tasks.TaskReassigned) -> dict[str, object]:
         **(handed if event.assignee != event.previous_assignee else {}),
         "assignee_kind": event.assignee_kind,
         "due_at": due_at,
-        "overdue_at": case((column.due_at == due_at, column.overdue_at), else_=None),
+        "alarm_at": case((column.due_at == due_at, column.alarm_at), else_=due_at),
+        "cause_id": str(recorded.id),
     }
 
 
 def _assigned(recorded: Recorded, event: tasks.TaskAssigned) -> dict[str, object]:
+    due_at = None if event.due_at is None else micros(event.due_at)
     return {
         "incident_id": event.incident_id,
         "task_id": event.task_id,
@@ -158,7 +163,9 @@ def _assigned(recorded: Recorded, event: tasks.TaskAssigned) -> dict[str, object
         "state": TaskState.ASSIGNED,
         "assignee": event.assignee,
         "assignee_kind": event.assignee_kind,
-        "due_at": None if event.due_at is None else micros(event.due_at),
+        "due_at": due_at,
+        "alarm_at": due_at,
+        "cause_id": str(recorded.id),
         "objective_id": event.objective_id,
         "plan_step": event.plan_step,
         "assigned_by": event.assigned_by,

@@ -28,7 +28,7 @@ from services.command.domain.incident.needs import (
     RaiseNeed,
     WithdrawCommitment,
 )
-from services.runtime.rejection import AlreadyExists, NotFound, Rejection
+from services.runtime.rejection import AlreadyExists, Forbidden, NotFound, Rejection
 
 
 def decide(
@@ -172,6 +172,15 @@ def fulfil(command: FulfilNeed, adcode: str, need: Need) -> list[Event]:
 
 
 def cancel(command: CancelNeed, adcode: str, need: Need) -> list[Event]:
+    if not command.in_charge and command.by.subject != need.asked.raised_by:
+        raise Forbidden(
+            "NOT_RAISER",
+            f"{need.asked.raised_by} raised need {command.need_id}; "
+            f"{command.by.subject} may not cancel it",
+            need_id=command.need_id,
+            raised_by=need.asked.raised_by,
+            subject=command.by.subject,
+        )
     if need.state is NeedState.CANCELLED:
         return []
     _require_open(command, need)

@@ -105,10 +105,13 @@ class FulfilNeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelNeed:
+    """``in_charge`` says that the caller may cancel what others raised."""
+
     by: Actor
     incident_id: str
     need_id: str
     reason: str
+    in_charge: bool
     occurred_at: datetime
 
 

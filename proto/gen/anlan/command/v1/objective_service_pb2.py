@@ -27,7 +27,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(anlan/command/v1/objective_service.proto\x12\x10\x61nlan.command.v1\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x03\n\tObjective\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x14\n\x0cobjective_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0f\n\x07measure\x18\x05 \x01(\t\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05state\x18\x07 \x01(\x0e\x32 .anlan.command.v1.ObjectiveState\x12\x0f\n\x07percent\x18\x08 \x01(\x05\x12\x15\n\rprogress_note\x18\t \x01(\t\x12/\n\x0breport_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06set_by\x18\x0b \x01(\t\x12,\n\x08set_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclosed_by\x18\r \x01(\t\x12.\n\nclose_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nclose_note\x18\x0f \x01(\t\x12\x10\n\x08position\x18\x10 \x01(\x03\"\xed\x02\n\x13SetObjectiveRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x0bincident_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12@\n\x0cobjective_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12\x17\n\x04kind\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x18\n\x04text\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x19\n\x07measure\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12,\n\x08\x64ue_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\"L\n\x14SetObjectiveResponse\x12\x14\n\x0cobjective_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"\xad\x02\n\x1eReportObjectiveProgressRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x0bincident_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12=\n\x0cobjective_id\x18\x03 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x1a\n\x07percent\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x04note\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"A\n\x1fReportObjectiveProgressResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xcb\x02\n\x15\x43loseObjectiveRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x0bincident_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12=\n\x0cobjective_id\x18\x03 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12?\n\x07outcome\x18\x04 \x01(\x0e\x32\".anlan.command.v1.ObjectiveOutcomeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x18\n\x04note\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"8\n\x16\x43loseObjectiveResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xf0\x01\n\x15ListObjectivesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12\x39\n\x05state\x18\x04 \x01(\x0e\x32 .anlan.command.v1.ObjectiveStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12(\n\x04read\x18\x05 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x8f\x01\n\x16ListObjectivesResponse\x12/\n\nobjectives\x18\x01 \x03(\x0b\x32\x1b.anlan.command.v1.Objective\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness*\x88\x01\n\x0eObjectiveState\x12\x1f\n\x1bOBJECTIVE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14OBJECTIVE_STATE_OPEN\x10\x01\x12\x1c\n\x18OBJECTIVE_STATE_ACHIEVED\x10\x02\x12\x1d\n\x19OBJECTIVE_STATE_ABANDONED\x10\x03*v\n\x10ObjectiveOutcome\x12!\n\x1dOBJECTIVE_OUTCOME_UNSPECIFIED\x10\x00\x12\x1e\n\x1aOBJECTIVE_OUTCOME_ACHIEVED\x10\x01\x12\x1f\n\x1bOBJECTIVE_OUTCOME_ABANDONED\x10\x02\x32\xbb\x03\n\x10ObjectiveService\x12]\n\x0cSetObjective\x12%.anlan.command.v1.SetObjectiveRequest\x1a&.anlan.command.v1.SetObjectiveResponse\x12~\n\x17ReportObjectiveProgress\x12\x30.anlan.command.v1.ReportObjectiveProgressRequest\x1a\x31.anlan.command.v1.ReportObjectiveProgressResponse\x12\x63\n\x0e\x43loseObjective\x12\'.anlan.command.v1.CloseObjectiveRequest\x1a(.anlan.command.v1.CloseObjectiveResponse\x12\x63\n\x0eListObjectives\x12\'.anlan.command.v1.ListObjectivesRequest\x1a(.anlan.command.v1.ListObjectivesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(anlan/command/v1/objective_service.proto\x12\x10\x61nlan.command.v1\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x03\n\tObjective\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x14\n\x0cobjective_id\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0f\n\x07measure\x18\x05 \x01(\t\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x05state\x18\x07 \x01(\x0e\x32 .anlan.command.v1.ObjectiveState\x12\x0f\n\x07percent\x18\x08 \x01(\x05\x12\x15\n\rprogress_note\x18\t \x01(\t\x12/\n\x0breport_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06set_by\x18\x0b \x01(\t\x12,\n\x08set_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tclosed_by\x18\r \x01(\t\x12.\n\nclose_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nclose_note\x18\x0f \x01(\t\x12\x10\n\x08position\x18\x10 \x01(\x03\"\xed\x02\n\x13SetObjectiveRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x0bincident_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12@\n\x0cobjective_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12\x17\n\x04kind\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x32\x12\x18\n\x04text\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xe8\x07\x12\x19\n\x07measure\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12,\n\x08\x64ue_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\"L\n\x14SetObjectiveResponse\x12\x14\n\x0cobjective_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"\xaf\x02\n\x1eReportObjectiveProgressRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x0bincident_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12?\n\x0cobjective_id\x18\x03 \x01(\tB)\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9_.-]{0,159}$\x12\x1a\n\x07percent\x18\x04 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x16\n\x04note\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"A\n\x1fReportObjectiveProgressResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xcd\x02\n\x15\x43loseObjectiveRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12<\n\x0bincident_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12?\n\x0cobjective_id\x18\x03 \x01(\tB)\xbaH&r$2\"^[A-Za-z0-9][A-Za-z0-9_.-]{0,159}$\x12?\n\x07outcome\x18\x04 \x01(\x0e\x32\".anlan.command.v1.ObjectiveOutcomeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x18\n\x04note\x18\x05 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xa0\x1f\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x07 \x01(\t\"8\n\x16\x43loseObjectiveResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xf0\x01\n\x15ListObjectivesRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12\x39\n\x05state\x18\x04 \x01(\x0e\x32 .anlan.command.v1.ObjectiveStateB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12(\n\x04read\x18\x05 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x8f\x01\n\x16ListObjectivesResponse\x12/\n\nobjectives\x18\x01 \x03(\x0b\x32\x1b.anlan.command.v1.Objective\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness*\x88\x01\n\x0eObjectiveState\x12\x1f\n\x1bOBJECTIVE_STATE_UNSPECIFIED\x10\x00\x12\x18\n\x14OBJECTIVE_STATE_OPEN\x10\x01\x12\x1c\n\x18OBJECTIVE_STATE_ACHIEVED\x10\x02\x12\x1d\n\x19OBJECTIVE_STATE_ABANDONED\x10\x03*v\n\x10ObjectiveOutcome\x12!\n\x1dOBJECTIVE_OUTCOME_UNSPECIFIED\x10\x00\x12\x1e\n\x1aOBJECTIVE_OUTCOME_ACHIEVED\x10\x01\x12\x1f\n\x1bOBJECTIVE_OUTCOME_ABANDONED\x10\x02\x32\xbb\x03\n\x10ObjectiveService\x12]\n\x0cSetObjective\x12%.anlan.command.v1.SetObjectiveRequest\x1a&.anlan.command.v1.SetObjectiveResponse\x12~\n\x17ReportObjectiveProgress\x12\x30.anlan.command.v1.ReportObjectiveProgressRequest\x1a\x31.anlan.command.v1.ReportObjectiveProgressResponse\x12\x63\n\x0e\x43loseObjective\x12\'.anlan.command.v1.CloseObjectiveRequest\x1a(.anlan.command.v1.CloseObjectiveResponse\x12\x63\n\x0eListObjectives\x12\'.anlan.command.v1.ListObjectivesRequest\x1a(.anlan.command.v1.ListObjectivesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,7 +51,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['incident_id']._loaded_options = None
   _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
   _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['objective_id']._loaded_options = None
-  _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['objective_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
+  _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['objective_id']._serialized_options = b'\272H&r$2\"^[A-Za-z0-9][A-Za-z0-9_.-]{0,159}$'
   _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['percent']._loaded_options = None
   _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['percent']._serialized_options = b'\272H\006\032\004\030d(\000'
   _globals['_REPORTOBJECTIVEPROGRESSREQUEST'].fields_by_name['note']._loaded_options = None
@@ -61,7 +61,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['incident_id']._loaded_options = None
   _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
   _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['objective_id']._loaded_options = None
-  _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['objective_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
+  _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['objective_id']._serialized_options = b'\272H&r$2\"^[A-Za-z0-9][A-Za-z0-9_.-]{0,159}$'
   _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['outcome']._loaded_options = None
   _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['outcome']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_CLOSEOBJECTIVEREQUEST'].fields_by_name['note']._loaded_options = None
@@ -72,10 +72,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTOBJECTIVESREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$'
   _globals['_LISTOBJECTIVESREQUEST'].fields_by_name['state']._loaded_options = None
   _globals['_LISTOBJECTIVESREQUEST'].fields_by_name['state']._serialized_options = b'\272H\005\202\001\002\020\001'
-  _globals['_OBJECTIVESTATE']._serialized_start=2202
-  _globals['_OBJECTIVESTATE']._serialized_end=2338
-  _globals['_OBJECTIVEOUTCOME']._serialized_start=2340
-  _globals['_OBJECTIVEOUTCOME']._serialized_end=2458
+  _globals['_OBJECTIVESTATE']._serialized_start=2206
+  _globals['_OBJECTIVESTATE']._serialized_end=2342
+  _globals['_OBJECTIVEOUTCOME']._serialized_start=2344
+  _globals['_OBJECTIVEOUTCOME']._serialized_end=2462
   _globals['_OBJECTIVE']._serialized_start=151
   _globals['_OBJECTIVE']._serialized_end=601
   _globals['_SETOBJECTIVEREQUEST']._serialized_start=604
@@ -83,17 +83,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SETOBJECTIVERESPONSE']._serialized_start=971
   _globals['_SETOBJECTIVERESPONSE']._serialized_end=1047
   _globals['_REPORTOBJECTIVEPROGRESSREQUEST']._serialized_start=1050
-  _globals['_REPORTOBJECTIVEPROGRESSREQUEST']._serialized_end=1351
-  _globals['_REPORTOBJECTIVEPROGRESSRESPONSE']._serialized_start=1353
-  _globals['_REPORTOBJECTIVEPROGRESSRESPONSE']._serialized_end=1418
-  _globals['_CLOSEOBJECTIVEREQUEST']._serialized_start=1421
-  _globals['_CLOSEOBJECTIVEREQUEST']._serialized_end=1752
-  _globals['_CLOSEOBJECTIVERESPONSE']._serialized_start=1754
-  _globals['_CLOSEOBJECTIVERESPONSE']._serialized_end=1810
-  _globals['_LISTOBJECTIVESREQUEST']._serialized_start=1813
-  _globals['_LISTOBJECTIVESREQUEST']._serialized_end=2053
-  _globals['_LISTOBJECTIVESRESPONSE']._serialized_start=2056
-  _globals['_LISTOBJECTIVESRESPONSE']._serialized_end=2199
-  _globals['_OBJECTIVESERVICE']._serialized_start=2461
-  _globals['_OBJECTIVESERVICE']._serialized_end=2904
+  _globals['_REPORTOBJECTIVEPROGRESSREQUEST']._serialized_end=1353
+  _globals['_REPORTOBJECTIVEPROGRESSRESPONSE']._serialized_start=1355
+  _globals['_REPORTOBJECTIVEPROGRESSRESPONSE']._serialized_end=1420
+  _globals['_CLOSEOBJECTIVEREQUEST']._serialized_start=1423
+  _globals['_CLOSEOBJECTIVEREQUEST']._serialized_end=1756
+  _globals['_CLOSEOBJECTIVERESPONSE']._serialized_start=1758
+  _globals['_CLOSEOBJECTIVERESPONSE']._serialized_end=1814
+  _globals['_LISTOBJECTIVESREQUEST']._serialized_start=1817
+  _globals['_LISTOBJECTIVESREQUEST']._serialized_end=2057
+  _globals['_LISTOBJECTIVESRESPONSE']._serialized_start=2060
+  _globals['_LISTOBJECTIVESRESPONSE']._serialized_end=2203
+  _globals['_OBJECTIVESERVICE']._serialized_start=2465
+  _globals['_OBJECTIVESERVICE']._serialized_end=2908
 # @@protoc_insertion_point(module_scope)
