@@ -153,7 +153,7 @@ def _incident(event: decider.Event) -> Message | None:
             return pb.ResponseActivated(
                 incident_id=event.incident_id,
                 level=_level(event.level),
-                plan=event.plan,
+                plan=" ".join([event.plan, *event.clauses]),
                 approver=event.approver,
                 occur_time=occurred,
             )
@@ -224,6 +224,8 @@ def _incident(event: decider.Event) -> Message | None:
                 number=event.number,
                 recipient=event.recipient,
                 occur_time=occurred,
+                zero_report=event.zero_report,
+                corrects=event.corrects,
             )
         case lifecycle.IncidentClosed():
             return pb.IncidentClosed(incident_id=event.incident_id, occur_time=occurred)

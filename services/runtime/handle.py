@@ -104,6 +104,13 @@ class CommandHandler(Generic[C, S, E]):
                 self._check_exercise(key, folded, cause)
             return folded.state
 
+    async def look(self, key: str) -> tuple[S, Written]:
+        """Return the state of a stream, read to its end, and where that end is."""
+        folded = self._keep(key)
+        async with folded.turn:
+            await self._catch_up(key, folded)
+            return folded.state, Written(folded.revision, folded.position)
+
     async def glimpse(self, key: str) -> S:
         """Return the state as this process last saw it, read only if it never did.
 

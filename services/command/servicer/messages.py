@@ -11,9 +11,6 @@ from anlan.command.v1 import report_service_pb2 as report_pb
 from anlan.type.v1 import place_pb2
 from services.command.domain.casualties import Casualties
 from services.command.domain.grades import Grade
-from services.command.domain.incident import facts
-from services.command.domain.incident.contents import COURSE
-from services.command.domain.incident.facts import Metric
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from services.command.domain.report import Source
@@ -87,15 +84,6 @@ def casualties_message(value: Casualties) -> report_pb.Casualties:
     )
 
 
-def claimed(request: pb.SubmitSituationReportRequest) -> dict[Metric, int]:
-    """Return the figures that a report states; none is not stated, but drawn."""
-    stated = {
-        **{metric: getattr(request.casualties, metric) for metric in facts.CASUALTIES},
-        Metric.PEOPLE_MOVED: request.people_moved,
-    }
-    return {metric: value for metric, value in stated.items() if value}
-
-
 def report(row: Any) -> report_pb.Report:
     return report_pb.Report(
         report_id=row.report_id,
@@ -133,6 +121,10 @@ def incident(row: Any, type_name: str) -> pb.Incident:
         open_time=to_proto(of_micros(row.opened_at)),
         close_time=to_proto(of_micros(row.closed_at)),
         report_time=to_proto(of_micros(row.reported_at)),
+        proposed_grade=(
+            GRADES[Grade(row.proposed_grade)] if row.proposed_grade else pb.GRADE_UNSPECIFIED
+        ),
+        response_mismatched=row.response_mismatched,
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
@@ -146,22 +138,6 @@ def incident(row: Any, type_name: str) -> pb.Incident:
             )
         )
     return message
-
-
-def situation_report(row: Any) -> pb.SituationReport:
-    figures = msgspec.json.decode(row.figures, type=dict[Metric, int])
-    contents = msgspec.json.decode(row.contents, type=dict[str, str])
-    return pb.SituationReport(
-        situation_report_id=row.situation_report_id,
-        kind=KINDS[SituationReportKind(row.kind)],
-        number=row.number,
-        recipient=row.recipient,
-        casualties=casualties_message(facts.casualties(figures)),
-        people_moved=figures.get(Metric.PEOPLE_MOVED, 0),
-        text=contents.get(COURSE, ""),
-        submitted_by=row.submitted_by,
-        occur_time=to_proto(of_micros(row.occurred_at)),
-    )
 
 
 def _casualties(stored: str) -> report_pb.Casualties:

@@ -110,6 +110,10 @@ class SituationReportTable:
             if unknown := owed - set(self.recipients):
                 raise ValueError(f"form {name} is owed to unknown {', '.join(sorted(unknown))}")
 
+    def named(self, key: str) -> Form | None:
+        """Return the form of a report that was made by it, unless no table has it any more."""
+        return next((form for form in self.forms if form.key == key), None)
+
     def form(self, type_code: str) -> Form:
         """Return the form of an incident's type: the one that names most of its code."""
         fitting = (

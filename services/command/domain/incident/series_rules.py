@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from services.command.domain.incident.contents import Form
@@ -46,13 +46,30 @@ def expected(series: Series) -> tuple[SituationReportKind, ...]:
     return (FOLLOW_UP, FINAL) if series.submitted else (INITIAL,)
 
 
+def next_kind(
+    incident_id: str, wanted: SituationReportKind | None, series: Series
+) -> SituationReportKind:
+    """Return the kind that is wanted, or the likeliest; refuses what the series does not take."""
+    allowed = expected(series)
+    if allowed and (wanted is None or wanted in allowed):
+        return wanted or allowed[0]
+    said = " or ".join(allowed) or "none: the final report was given"
+    raise Rejection(
+        "SITUATION_REPORT_OUT_OF_SERIES",
+        f"the next report of the series cannot be {wanted or 'any'}; expected {said}",
+        incident_id=incident_id,
+        got=wanted or "",
+        expected=said,
+    )
+
+
 def submit(command: SubmitSituationReport, ground: Ground, series: Series) -> list[Event]:
     """One 初报, then 续报, and one 核报 that ends the series until the incident is reopened.
 
     The contents are those of 国务院令第493号 art. 12 and 应急〔2020〕19号, as the table has them.
     """
     _in_series(command, series)
-    _known_contents(command, ground.form)
+    require_known(command.contents, ground.form)
     _sourced(command, ground.standing)
     drawn = draft(command.kind, command.contents, ground, series, zero_report=command.zero_report)
     _whole(command, drawn)
@@ -178,16 +195,7 @@ def _in_series(command: SubmitSituationReport, series: Series) -> None:
             f"situation report {command.situation_report_id} was submitted; send a follow-up",
             situation_report_id=command.situation_report_id,
         )
-    allowed = expected(series)
-    if command.kind not in allowed:
-        wanted = " or ".join(allowed) or "none: the final report was given"
-        raise Rejection(
-            "SITUATION_REPORT_OUT_OF_SERIES",
-            f"the next report of the series cannot be {command.kind}; expected {wanted}",
-            incident_id=command.incident_id,
-            got=command.kind,
-            expected=wanted,
-        )
+    next_kind(command.incident_id, command.kind, series)
     if command.kind is not FOLLOW_UP and (command.zero_report or command.corrects):
         raise Rejection(
             "FOLLOW_UP_ONLY",
@@ -203,18 +211,23 @@ def _in_series(command: SubmitSituationReport, series: Series) -> None:
 def _filed(incident_id: str, situation_report_id: str, series: Series) -> Filed:
     filed = series.submitted.get(situation_report_id)
     if filed is None:
-        raise NotFound(
-            "NO_SUCH_SITUATION_REPORT",
-            f"incident {incident_id} has no situation report {situation_report_id}",
-            incident_id=incident_id,
-            situation_report_id=situation_report_id,
-        )
+        raise no_such_report(incident_id, situation_report_id)
     return filed
 
 
-def _known_contents(command: SubmitSituationReport, form: Form) -> None:
+def no_such_report(incident_id: str, situation_report_id: str) -> NotFound:
+    return NotFound(
+        "NO_SUCH_SITUATION_REPORT",
+        f"incident {incident_id} has no situation report {situation_report_id}",
+        incident_id=incident_id,
+        situation_report_id=situation_report_id,
+    )
+
+
+def require_known(typed: Iterable[str], form: Form) -> None:
+    """Refuse contents that the form of this class of incidents does not have."""
     known = {content.key: content.name for content in form.contents}
-    if unknown := [key for key in command.contents if key not in known]:
+    if unknown := [key for key in typed if key not in known]:
         raise Invalid(
             "CONTENT_UNKNOWN",
             field="contents",
