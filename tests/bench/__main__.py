@@ -15,6 +15,7 @@ from rich.table import Table
 from tests.bench.commands import many_callers, one_caller
 from tests.bench.measure import Row
 from tests.bench.notification import report_to_notified
+from tests.bench.pages import long_incident
 from tests.suite import RunningSuite
 
 SAVED = Path(__file__).parents[2] / ".bench"
@@ -28,6 +29,7 @@ async def measure(folder: Path) -> list[Row]:
             *await one_caller(suite, folder),
             *await many_callers(suite),
             *await report_to_notified(suite),
+            *await long_incident(suite),
         ]
     finally:
         suite.stop()

@@ -47,7 +47,7 @@ async def one_caller(suite: RunningSuite, folder: Path) -> list[Row]:
     ):
         reports, incidents = ReportServiceStub(channel), IncidentServiceStub(channel)
         empty = floors.empty_call(bare)
-        incident_id = await _incident(reports, officer)
+        incident_id = await verified_incident(reports, officer)
         grades = [pb.GRADE_LARGER, pb.GRADE_MAJOR]
 
         async def submit() -> None:
@@ -131,7 +131,7 @@ async def _rate(calls: list[Any]) -> float:
     return len(calls) / (time.perf_counter() - started)
 
 
-async def _incident(reports: Any, officer: Any) -> str:
+async def verified_incident(reports: Any, officer: Any) -> str:
     submitted = await reports.SubmitReport(report(), metadata=officer)
     verified = await reports.VerifyReport(
         report_pb.VerifyReportRequest(
