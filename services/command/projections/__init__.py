@@ -9,6 +9,8 @@ from services.command.projections import (
     consequences,
     decisions,
     exercises,
+    facts,
+    grading,
     incidents,
     needs,
     objectives,
@@ -21,7 +23,7 @@ from services.command.projections.shared import METADATA
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CONCERNS = (incidents, consequences, decisions, series, objectives, tasks, needs)
+CONCERNS = (incidents, facts, grading, consequences, decisions, series, objectives, tasks, needs)
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
-from sqlalchemy import BigInteger, Column, Connection, Integer, String, Table, Text, update
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, String, Table, Text, update
 
 from services.command.domain.incident import (
     decider,
@@ -12,7 +14,6 @@ from services.command.domain.incident import (
     lifecycle,
     post,
     response,
-    series,
 )
 from services.command.projections.shared import METADATA, json, place, placed
 from services.runtime.recorded import Recorded
@@ -27,6 +28,8 @@ INCIDENTS = Table(
     Column("type_code", String, nullable=False),
     *place(),
     Column("grade", String),
+    Column("proposed_grade", String),
+    Column("response_mismatched", Boolean, nullable=False, default=False),
     Column("level", String),
     Column("commander", String, nullable=False, default=""),
     Column("command_post", Text, nullable=False, default=""),
@@ -34,7 +37,6 @@ INCIDENTS = Table(
     Column("briefing", Text, nullable=False, default=""),
     Column("proposed_at", BigInteger),
     Column("casualties", Text, nullable=False),
-    Column("casualties_at", BigInteger, nullable=False),
     Column("report_ids", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("reported_at", BigInteger, nullable=False),
@@ -53,8 +55,6 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
         return
     if isinstance(event, lifecycle.ReportAttached):
         _attach(connection, event)
-    if isinstance(event, series.SituationReportSubmitted):
-        _newer_casualties(connection, event)
     connection.execute(
         update(INCIDENTS)
         .where(INCIDENTS.c.incident_id == recorded.key)
@@ -66,6 +66,10 @@ def _changed(event: decider.Event) -> dict[str, object]:
     match event:
         case grading.IncidentGraded():
             return {"grade": event.grade}
+        case grading.GradeProposed():
+            return {"proposed_grade": event.grade}
+        case grading.ResponseMismatched() | grading.ResponseMatched():
+            return {"response_mismatched": isinstance(event, grading.ResponseMismatched)}
         case response.ResponseActivated() | response.ResponseLevelChanged():
             return {"level": event.level, "state": "responding"}
         case response.ResponseTerminated():
@@ -97,22 +101,16 @@ def _attach(connection: Connection, event: lifecycle.ReportAttached) -> None:
         .where(INCIDENTS.c.incident_id == event.incident_id)
         .values(report_ids=json([*msgspec.json.decode(known.report_ids), event.report_id]))
     )
-    _newer_casualties(connection, event)
 
 
-def _newer_casualties(
-    connection: Connection, event: lifecycle.ReportAttached | series.SituationReportSubmitted
+def keep_casualties(
+    connection: Connection, incident_id: str, standing: Mapping[facts.Metric, int]
 ) -> None:
-    """Keep the figures that were said last, whenever they arrived."""
-    if isinstance(event, lifecycle.ReportAttached):
-        said, harmed = event.reported_at, event.casualties
-    else:
-        said, harmed = event.occurred_at, facts.casualties(event.figures)
+    """Keep the casualties of the figures that stand."""
     connection.execute(
         update(INCIDENTS)
-        .where(INCIDENTS.c.incident_id == event.incident_id)
-        .where(INCIDENTS.c.casualties_at <= micros(said))
-        .values(casualties=json(harmed), casualties_at=micros(said))
+        .where(INCIDENTS.c.incident_id == incident_id)
+        .values(casualties=json(facts.casualties(standing)))
     )
 
 
@@ -124,7 +122,6 @@ def _opened(recorded: Recorded, event: lifecycle.IncidentOpened) -> dict[str, ob
         "type_code": event.type_code,
         **placed(event.place),
         "casualties": json(event.casualties),
-        "casualties_at": micros(event.reported_at),
         "report_ids": json([event.report_id]),
         "opened_at": micros(event.occurred_at),
         "reported_at": micros(event.reported_at),

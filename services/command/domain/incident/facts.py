@@ -102,10 +102,7 @@ def standing_of(live: Sequence[Fact], authoritative: Collection[str]) -> Fact:
     last.  Townships are parts of the whole: their sum stands where nothing is said of the whole,
     or less than that sum and nobody has declared it.
     """
-    scopes: dict[str, list[Fact]] = {}
-    for fact in live:
-        scopes.setdefault(fact.scope, []).append(fact)
-    chosen = {scope: _chosen(facts, authoritative) for scope, facts in scopes.items()}
+    chosen = {scope: _chosen(facts, authoritative) for scope, facts in _by_scope(live).items()}
     whole = chosen.pop("", None)
     parts = [chosen[scope] for scope in sorted(chosen)]
     total = sum(part.value for part in parts)
@@ -122,6 +119,22 @@ def standing_of(live: Sequence[Fact], authoritative: Collection[str]) -> Fact:
         occurred_at=max(part.occurred_at for part in parts),
         parts=tuple(part.fact_id for part in parts),
     )
+
+
+def conflicting(live: Sequence[Fact]) -> bool:
+    """Whether sources say different things of the same, or the whole is less than its parts."""
+    scopes = _by_scope(live)
+    if any(len({fact.value for fact in facts}) > 1 for facts in scopes.values()):
+        return True
+    whole = scopes.pop("", None)
+    return whole is not None and whole[0].value < sum(facts[0].value for facts in scopes.values())
+
+
+def _by_scope(live: Sequence[Fact]) -> dict[str, list[Fact]]:
+    scopes: dict[str, list[Fact]] = {}
+    for fact in live:
+        scopes.setdefault(fact.scope, []).append(fact)
+    return scopes
 
 
 def _chosen(facts: Sequence[Fact], authoritative: Collection[str]) -> Fact:
