@@ -8,6 +8,8 @@ from typing import Any
 
 from anlan.command.v1 import decision_service_pb2 as decision_pb
 from anlan.command.v1 import exercise_service_pb2 as exercise_pb
+from anlan.command.v1 import fact_service_pb2 as fact_pb
+from anlan.command.v1 import grade_service_pb2 as grade_pb
 from anlan.command.v1 import incident_service_pb2 as incident_pb
 from anlan.command.v1 import need_service_pb2 as need_pb
 from anlan.command.v1 import objective_service_pb2 as objective_pb
@@ -17,6 +19,8 @@ from anlan.command.v1 import situation_report_service_pb2 as situation_pb
 from anlan.command.v1 import task_service_pb2 as task_pb
 from anlan.command.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from anlan.command.v1.exercise_service_pb2_grpc import add_ExerciseServiceServicer_to_server
+from anlan.command.v1.fact_service_pb2_grpc import add_FactServiceServicer_to_server
+from anlan.command.v1.grade_service_pb2_grpc import add_GradeServiceServicer_to_server
 from anlan.command.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
 from anlan.command.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
 from anlan.command.v1.objective_service_pb2_grpc import add_ObjectiveServiceServicer_to_server
@@ -36,6 +40,8 @@ from services.command.projections import COMMAND
 from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.command.servicer.decision import DecisionServicer
 from services.command.servicer.exercise import ExerciseServicer
+from services.command.servicer.fact import FactServicer
+from services.command.servicer.grade import GradeServicer
 from services.command.servicer.incident import IncidentServicer
 from services.command.servicer.need import NeedServicer
 from services.command.servicer.objective import ObjectiveServicer
@@ -90,6 +96,12 @@ async def serve(settings: Settings) -> None:
             now=now,
         ),
         server.grpc,
+    )
+    add_FactServiceServicer_to_server(
+        FactServicer(incidents=incidents, model=model, regions=regions, now=now), server.grpc
+    )
+    add_GradeServiceServicer_to_server(
+        GradeServicer(model=model, tables=rules.grading, now=now), server.grpc
     )
     add_SituationReportServiceServicer_to_server(
         SituationReportServicer(incidents=incidents, model=model, rules=rules, now=now),
@@ -149,6 +161,8 @@ async def serve(settings: Settings) -> None:
                 report_pb.DESCRIPTOR.services_by_name["ReportService"].full_name,
                 exercise_pb.DESCRIPTOR.services_by_name["ExerciseService"].full_name,
                 incident_pb.DESCRIPTOR.services_by_name["IncidentService"].full_name,
+                fact_pb.DESCRIPTOR.services_by_name["FactService"].full_name,
+                grade_pb.DESCRIPTOR.services_by_name["GradeService"].full_name,
                 objective_pb.DESCRIPTOR.services_by_name["ObjectiveService"].full_name,
                 task_pb.DESCRIPTOR.services_by_name["TaskService"].full_name,
                 need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,

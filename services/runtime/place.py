@@ -41,13 +41,7 @@ class Regions:
         Raises Invalid for a code that is not served, and for a point outside its region.
         """
         adcode = message.adcode
-        if adcode not in self.regions:
-            raise Invalid(
-                "ADCODE_UNKNOWN",
-                field=f"{field}.adcode",
-                got=adcode,
-                allowed=f"a code of {', '.join(self.roots())} or inside",
-            )
+        self.check(adcode, f"{field}.adcode")
         if not message.HasField("point"):
             return Place(adcode=adcode, address=message.address)
         point = message.point
@@ -65,6 +59,16 @@ class Regions:
             latitude=point.latitude,
             longitude=point.longitude,
         )
+
+    def check(self, adcode: str, field: str) -> None:
+        """Raise Invalid for a code that is not served."""
+        if adcode not in self.regions:
+            raise Invalid(
+                "ADCODE_UNKNOWN",
+                field=field,
+                got=adcode,
+                allowed=f"a code of {', '.join(self.roots())} or inside",
+            )
 
     def roots(self) -> list[str]:
         """Return what is served as a whole, e.g. ``431281 洪江市``."""

@@ -323,12 +323,7 @@ def _is_known(fact: Fact, facts: Facts) -> bool:
 
 def _named(incident_id: str, fact_id: str, facts: Facts) -> Fact:
     if fact_id not in facts.known:
-        raise NotFound(
-            "NO_SUCH_FIGURE",
-            f"incident {incident_id} has no figure {fact_id}",
-            incident_id=incident_id,
-            fact_id=fact_id,
-        )
+        raise unknown(incident_id, fact_id)
     return facts.known[fact_id]
 
 
@@ -361,5 +356,14 @@ def _exists(fact_id: str) -> AlreadyExists:
     return AlreadyExists(
         "FIGURE_EXISTS",
         f"figure {fact_id} says something else; a figure is never changed, correct it",
+        fact_id=fact_id,
+    )
+
+
+def unknown(incident_id: str, fact_id: str) -> NotFound:
+    return NotFound(
+        "NO_SUCH_FIGURE",
+        f"incident {incident_id} has no figure {fact_id}",
+        incident_id=incident_id,
         fact_id=fact_id,
     )
