@@ -1,0 +1,388 @@
+"""What the law wants of an incident as it now stands, beside what its clocks say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from services.command.domain.grades import Grade
+from services.command.domain.incident.deadline_rules import missed, observe
+from services.command.domain.incident.deadlines import (
+    Deadline,
+    DeadlineLifted,
+    DeadlineMet,
+    DeadlineRebased,
+    Deadlines,
+    DeadlineStarted,
+    Event,
+    Evidence,
+    Why,
+    evolve,
+)
+from services.command.domain.incident.facts import Fact, Facts, Metric
+from services.command.domain.incident.lifecycle import IncidentClosed
+from services.command.domain.incident.statutes import (
+    Condition,
+    EvidenceKind,
+    Milestone,
+    Rule,
+    Start,
+    Statutes,
+    Window,
+)
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+NEW_PERIOD = {Start.STABLE, Start.CHANGE}
+"""What can start a clock anew after it was met; everything else happens once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What the clocks of an incident hang on, besides what was received and sent.
+
+    ``grade`` is the one in force, confirmed or proposed since; ``reaches`` tells the one that
+    figures reach.
+    """
+
+    incident_id: str
+    adcode: str
+    type_code: str
+    facts: Facts
+    standing: Mapping[Metric, Fact]
+    grade: Grade | None
+    responding: bool
+    reaches: Callable[[Mapping[Metric, int]], Grade | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class News:
+    """What just happened: ``at`` its latest instant, ``said_at`` that of its earliest figure.
+
+    ``graded_at`` is when a grade that was just given or proposed was reached, ``brought`` the
+    clocks of an incident that was just merged into this one.
+    """
+
+    at: datetime
+    said_at: datetime | None = None
+    graded_at: datetime | None = None
+    brought: tuple[Deadline, ...] = ()
+    closing: bool = False
+
+
+def follow(statutes: Statutes, case: Case, deadlines: Deadlines, news: News) -> list[Event]:
+    """Start, re-base, meet, miss and lift whatever the news make of the clocks.
+
+    A clock goes on to one new period at a time: the alarm brings it up to date.
+    """
+    watch = _Watch(statutes, case, deadlines, news)
+    for clock, rules in statutes.clocks(case.type_code).items():
+        watch.keep(clock, rules)
+    return watch.events
+
+
+def closing(
+    statutes: Statutes, case: Case, deadlines: Deadlines, event: IncidentClosed
+) -> list[Event]:
+    """Return what becomes of the clocks when the incident is closed.
+
+    Series of reports end; what is owed already stays owed and rings on.
+    """
+    news = News(at=event.occurred_at, closing=True)
+    return follow(statutes, case, observe(deadlines, event), news)
+
+
+def lift(case: Case, deadlines: Deadlines, why: Why, at: datetime) -> list[Event]:
+    """Return the lifting of all that is still owed."""
+    return [_lifted(case, one, why, at) for one in deadlines if one.owed]
+
+
+class _Watch:
+    """The clocks of one incident while one thing after another becomes of them."""
+
+    def __init__(self, statutes: Statutes, case: Case, deadlines: Deadlines, news: News) -> None:
+        self.events: list[Event] = []
+        self._statutes = statutes
+        self._case = case
+        self._deadlines = deadlines
+        self._news = news
+        self._figures = {metric: fact.value for metric, fact in case.standing.items()}
+
+    def keep(self, clock: str, rules: Sequence[Rule]) -> None:
+        by_id = {rule.rule: rule for rule in rules}
+        last = self._deadlines.last(clock)
+        wanted = self._wanted(rules, last)
+        if wanted is not None:
+            self._set(clock, *wanted)
+        for period in self._deadlines.clocks.get(clock, ()):
+            if period.owed and (rule := by_id.get(period.rule)) is not None:
+                self._meet(period, rule)
+        for period in self._deadlines.clocks.get(clock, ()):
+            if period.running and period.due_at <= self._news.at:
+                self._add(missed(period, self._case.incident_id, self._case.adcode))
+        if wanted is None:
+            self._lift(clock, rules)
+        else:
+            self._go_on(clock, wanted[0])
+
+    def _wanted(self, rules: Sequence[Rule], last: Deadline | None) -> tuple[Rule, Window] | None:
+        """Return the rule that governs now, with its window; None where nothing is owed."""
+        windows = [
+            (rule, self._statutes.window(rule, start))
+            for rule in rules
+            if (start := self._start(rule, last)) is not None
+        ]
+        windows += [
+            (rule, Window(opens_at=one.started_at, due_at=one.due_at, closes_at=one.closes_at))
+            for one in self._news.brought
+            for rule in rules
+            if one.rule == rule.rule
+        ]
+        return min(windows, key=lambda one: one[1].due_at, default=None)
+
+    def _start(self, rule: Rule, last: Deadline | None) -> datetime | None:
+        """Return from when the rule binds; None while it does not."""
+        known = self._deadlines
+        if rule.until_stable and known.stable_at is not None:
+            return None
+        if rule.when is not None and not rule.when.holds(
+            self._case.grade, self._figures, responding=self._case.responding
+        ):
+            return None
+        match rule.starts:
+            case Start.RECEIPT:
+                start = known.received_at
+            case Start.OCCURRENCE:
+                start = known.milestones.get(Milestone.OCCURRED, known.received_at)
+            case Start.STATED_OCCURRENCE:
+                start = known.milestones.get(Milestone.OCCURRED)
+            case Start.CONDITION:
+                start = self._known_at(rule, last)
+            case Start.CHANGE:
+                start = self._changed_at(rule)
+            case Start.STABLE:
+                start = known.stable_at
+            case Start.INVESTIGATED:
+                start = known.milestones.get(Milestone.INVESTIGATED)
+            case _:
+                assert_never(rule.starts)
+        if start is None:
+            return None
+        if rule.recurs and last is not None and last.lifted_at is not None:
+            start = max(start, last.lifted_at)
+        return max(start, known.since or start)
+
+    def _known_at(self, rule: Rule, last: Deadline | None) -> datetime | None:
+        """Return since when it was known that the rule's condition holds.
+
+        Searched only where the news may have changed the answer.
+        """
+        if rule.when is None:
+            return self._deadlines.received_at
+        news = self._news
+        if last is None or last.rule != rule.rule or last.lifted_at is not None:
+            return self._counted_at(rule.when) or news.graded_at or news.at
+        if news.said_at is None or news.said_at >= last.started_at:
+            return last.started_at
+        return min(self._counted_at(rule.when) or last.started_at, last.started_at)
+
+    def _counted_at(self, when: Condition) -> datetime | None:
+        """Return when figures that reach the condition had first been said."""
+        facts = self._case.facts
+        live = [fact for fact in facts.known.values() if fact.fact_id not in facts.ended]
+        for moment in sorted({fact.occurred_at for fact in live}):
+            known = {fact.fact_id: fact for fact in live if fact.occurred_at <= moment}
+            then = Facts(known=known, authoritative=facts.authoritative & known.keys()).standing()
+            figures = {metric: fact.value for metric, fact in then.items()}
+            if when.counted(figures) or when.graded(self._case.reaches(figures)):
+                return moment
+        return None
+
+    def _changed_at(self, rule: Rule) -> datetime | None:
+        """Return since when the figures are not those that the recipient has been told."""
+        sent = [
+            one
+            for one in self._deadlines.evidence
+            if one.kind is EvidenceKind.SITUATION_REPORT
+            and self._statutes.is_recipient(rule.recipient, one.recipient)
+        ]
+        if not sent:
+            return None
+        last = max(sent, key=lambda one: one.number)
+        changed = [
+            fact.occurred_at
+            for metric in rule.met_by.stating
+            if (fact := self._case.standing.get(metric)) is not None
+            and fact.value != last.figures.get(metric, 0)
+        ]
+        occurred = self._deadlines.milestones.get(Milestone.OCCURRED, self._deadlines.received_at)
+        if not changed or occurred is None:
+            return None
+        start = min(changed)
+        return start if start <= occurred + timedelta(days=rule.within_days) else None
+
+    def _set(self, clock: str, rule: Rule, window: Window) -> None:
+        """Start the clock that is owed and does not run, or move it back."""
+        last = self._deadlines.last(clock)
+        if last is None or last.lifted_at is not None:
+            self._begin(rule, window, 1 if last is None else last.number + 1)
+        elif last.met_at is not None:
+            if rule.starts in NEW_PERIOD and (
+                rule.starts is Start.CHANGE or window.opens_at > last.met_at
+            ):
+                self._begin(rule, window, last.number + 1)
+            elif not rule.recurs and not last.missed and window.due_at < last.met_at:
+                self._rebase(last, rule, window)
+                moved = self._deadlines.last(clock)
+                assert moved is not None
+                self._add(missed(moved, self._case.incident_id, self._case.adcode))
+        elif (
+            not last.missed
+            and window.due_at < last.due_at
+            and (not rule.recurs or last.number == 1 or rule.rule != last.rule)
+        ):
+            self._rebase(last, rule, window)
+
+    def _begin(self, rule: Rule, window: Window, number: int) -> None:
+        self._add(
+            DeadlineStarted(
+                incident_id=self._case.incident_id,
+                adcode=self._case.adcode,
+                deadline_id=f"{rule.clock}-{number}",
+                clock=rule.clock,
+                number=number,
+                name=rule.name,
+                rule=rule.rule,
+                rules_version=self._statutes.version,
+                law=rule.law,
+                owed_by=rule.owed_by,
+                recipient=rule.recipient,
+                recipient_name=self._statutes.recipients[rule.recipient].name,
+                started_at=window.opens_at,
+                due_at=window.due_at,
+                closes_at=window.closes_at,
+                occurred_at=self._news.at,
+            )
+        )
+
+    def _rebase(self, last: Deadline, rule: Rule, window: Window) -> None:
+        self._add(
+            DeadlineRebased(
+                incident_id=self._case.incident_id,
+                adcode=self._case.adcode,
+                deadline_id=last.deadline_id,
+                name=rule.name,
+                rule=rule.rule,
+                rules_version=self._statutes.version,
+                law=rule.law,
+                previous_rule=last.rule,
+                previous_started_at=last.started_at,
+                previous_due_at=last.due_at,
+                started_at=window.opens_at,
+                due_at=window.due_at,
+                closes_at=window.closes_at,
+                why=Why.EARLIER_START if rule.rule == last.rule else Why.GRADE,
+                occurred_at=self._news.at,
+            )
+        )
+
+    def _meet(self, period: Deadline, rule: Rule) -> None:
+        """Meet a clock by the earliest evidence; one that comes too late is missed first."""
+        found = min(
+            (one for one in self._deadlines.evidence if self._proves(one, period, rule)),
+            key=lambda one: one.at,
+            default=None,
+        )
+        if found is None:
+            return
+        late = found.at > period.due_at
+        if late and not period.missed:
+            self._add(missed(period, self._case.incident_id, self._case.adcode))
+        self._add(
+            DeadlineMet(
+                incident_id=self._case.incident_id,
+                adcode=self._case.adcode,
+                deadline_id=period.deadline_id,
+                name=period.name,
+                recipient_name=period.recipient_name,
+                kind=found.kind,
+                evidence=found.reference,
+                number=found.number,
+                means=found.means,
+                late=late,
+                occurred_at=found.at,
+            )
+        )
+
+    def _proves(self, one: Evidence, period: Deadline, rule: Rule) -> bool:
+        proof = rule.met_by
+        if one.kind not in proof.of:
+            return False
+        if one.kind is EvidenceKind.REPORT:
+            return True
+        if one.at < period.started_at or one.at >= (period.closes_at or NEVER):
+            return False
+        match one.kind:
+            case EvidenceKind.MILESTONE:
+                return one.milestone is proof.milestone
+            case EvidenceKind.FIGURE:
+                return one.by == rule.owed_by
+            case EvidenceKind.NOTICE:
+                return one.by == rule.owed_by and self._reached(one, rule)
+            case EvidenceKind.SITUATION_REPORT:
+                kinds = not proof.reports or one.report in proof.reports
+                stated = all(
+                    one.figures.get(metric, 0) == self._figures.get(metric, 0)
+                    for metric in proof.stating
+                )
+                return kinds and stated and self._reached(one, rule)
+            case _:
+                assert_never(one.kind)
+
+    def _reached(self, one: Evidence, rule: Rule) -> bool:
+        means = not rule.met_by.means or one.means in rule.met_by.means
+        return means and self._statutes.is_recipient(rule.recipient, one.recipient)
+
+    def _lift(self, clock: str, rules: Sequence[Rule]) -> None:
+        """Let go of what is not owed any more; what was missed stays missed.
+
+        A miss stays owed, unless it was one of a series that has ended.
+        """
+        series = any(rule.recurs for rule in rules)
+        for period in self._deadlines.clocks.get(clock, ()):
+            if period.running or (period.owed and series):
+                self._add(_lifted(self._case, period, self._why(rules), self._news.at))
+
+    def _why(self, rules: Sequence[Rule]) -> Why:
+        stable = self._deadlines.stable_at is not None
+        if stable and any(rule.until_stable for rule in rules):
+            return Why.CLOSED if self._news.closing else Why.STABLE
+        if not stable and any(rule.starts is Start.STABLE for rule in rules):
+            return Why.RESUMED
+        return Why.NOT_OWED
+
+    def _go_on(self, clock: str, rule: Rule) -> None:
+        """Begin the next period of a series, and let go of those that nothing can meet any more."""
+        last = self._deadlines.last(clock)
+        if rule.recurs and last is not None and last.ended and last.lifted_at is None:
+            window = self._statutes.following(rule, last.due_at)
+            self._begin(rule, window, last.number + 1)
+        for period in self._deadlines.clocks.get(clock, ())[:-1]:
+            if period.owed and (period.closes_at or NEVER) <= self._news.at:
+                self._add(_lifted(self._case, period, Why.NEXT_DUE, self._news.at))
+
+    def _add(self, event: Event) -> None:
+        self.events.append(event)
+        self._deadlines = evolve(self._deadlines, event)
+
+
+def _lifted(case: Case, period: Deadline, why: Why, at: datetime) -> DeadlineLifted:
+    return DeadlineLifted(
+        incident_id=case.incident_id,
+        adcode=case.adcode,
+        deadline_id=period.deadline_id,
+        name=period.name,
+        why=why,
+        occurred_at=at,
+    )
