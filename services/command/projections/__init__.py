@@ -6,16 +6,19 @@ from sqlalchemy import Connection
 
 from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, PLAN_CODEC, REPORT_CODEC
 from services.command.projections import (
+    command_post,
     consequences,
     decisions,
     exercises,
-    facts,
+    figures,
     grading,
     incidents,
+    links,
     needs,
     objectives,
     plans,
     reports,
+    responses,
     series,
     tasks,
 )
@@ -23,7 +26,20 @@ from services.command.projections.shared import METADATA
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CONCERNS = (incidents, facts, grading, consequences, decisions, series, objectives, tasks, needs)
+CONCERNS = (
+    incidents,
+    command_post,
+    figures,
+    grading,
+    consequences,
+    decisions,
+    series,
+    objectives,
+    tasks,
+    needs,
+    links,
+    responses,
+)
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:

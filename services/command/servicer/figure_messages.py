@@ -44,6 +44,7 @@ STATES = {
     "live": figure_pb.FIGURE_STATE_LIVE,
     "superseded": figure_pb.FIGURE_STATE_SUPERSEDED,
     "withdrawn": figure_pb.FIGURE_STATE_WITHDRAWN,
+    "left": figure_pb.FIGURE_STATE_LEFT,
 }
 STANDS_BY = {
     "": figure_pb.STANDS_BY_UNSPECIFIED,
@@ -61,6 +62,8 @@ STEPS = {
     "graded": pb.LineageStep.KIND_GRADED,
     "situation_report": pb.LineageStep.KIND_SITUATION_REPORT,
     "decision": pb.LineageStep.KIND_DECISION,
+    "absorbed": pb.LineageStep.KIND_ABSORBED,
+    "left": pb.LineageStep.KIND_LEFT,
 }
 
 METRIC_OF = {number: metric for metric, number in METRICS.items()}

@@ -174,6 +174,29 @@ def take_in(facts: Facts, said: Iterable[Fact]) -> Facts:
     return replace(facts, known=known)
 
 
+def said_by(facts: Facts, reports: Collection[str]) -> set[str]:
+    """Return the figures that these reports said, and what they were corrected to since."""
+    found = {
+        fact.fact_id
+        for fact in facts.known.values()
+        if fact.source_kind is SourceKind.REPORT and fact.basis in reports
+    }
+    corrected = set(found)
+    while corrected := {facts.ended[old] for old in corrected if facts.ended.get(old)} - found:
+        found |= corrected
+    return found
+
+
+def without_reports(facts: Facts, reports: Collection[str]) -> Facts:
+    """Return the facts without what reports said that belong to another incident now."""
+    gone = said_by(facts, reports)
+    return Facts(
+        known={key: fact for key, fact in facts.known.items() if key not in gone},
+        ended={key: successor for key, successor in facts.ended.items() if key not in gone},
+        authoritative=facts.authoritative - gone,
+    )
+
+
 def same(one: Fact, other: Fact) -> bool:
     """Whether two facts speak of the same thing."""
     return (one.metric, one.scope) == (other.metric, other.scope)

@@ -14,7 +14,7 @@ from typing import assert_never
 
 from services.command.domain.casualties import Casualties
 from services.command.domain.incident import lifecycle
-from services.command.domain.incident.facts import Facts, SourceKind
+from services.command.domain.incident.facts import Facts, without_reports
 from services.command.domain.incident.tasks import ENDED, Task, Work
 from services.runtime.actor import Actor
 from services.runtime.place import Place
@@ -261,17 +261,8 @@ def come_back(splits: Splits, reports: Collection[str]) -> Splits:
 def without(event: SplitBegun, facts: Facts, work: Work) -> tuple[Facts, Work]:
     """Return figures and tasks without those that go; what a report said goes with it."""
     leaving = {report.report_id for report in event.reports}
-    said = {
-        key
-        for key, fact in facts.known.items()
-        if fact.source_kind is SourceKind.REPORT and fact.source in leaving
-    }
     return (
-        replace(
-            facts,
-            known={key: fact for key, fact in facts.known.items() if key not in said},
-            authoritative=facts.authoritative - said,
-        ),
+        without_reports(facts, leaving),
         replace(
             work, tasks={key: task for key, task in work.tasks.items() if key not in event.tasks}
         ),

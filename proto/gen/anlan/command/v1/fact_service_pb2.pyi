@@ -332,6 +332,10 @@ class LineageStep(google.protobuf.message.Message):
         """The situation report in `reference` states it."""
         KIND_DECISION: LineageStep._Kind.ValueType  # 9
         """The decision in `reference` rests on it."""
+        KIND_ABSORBED: LineageStep._Kind.ValueType  # 10
+        """It came with the merged incident, and from the figure of it, in `reference`: {id}/{fact_id}."""
+        KIND_LEFT: LineageStep._Kind.ValueType  # 11
+        """It went to the incident in `reference` with the report that said it."""
 
     class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
     KIND_UNSPECIFIED: LineageStep.Kind.ValueType  # 0
@@ -351,6 +355,10 @@ class LineageStep(google.protobuf.message.Message):
     """The situation report in `reference` states it."""
     KIND_DECISION: LineageStep.Kind.ValueType  # 9
     """The decision in `reference` rests on it."""
+    KIND_ABSORBED: LineageStep.Kind.ValueType  # 10
+    """It came with the merged incident, and from the figure of it, in `reference`: {id}/{fact_id}."""
+    KIND_LEFT: LineageStep.Kind.ValueType  # 11
+    """It went to the incident in `reference` with the report that said it."""
 
     KIND_FIELD_NUMBER: builtins.int
     FACT_ID_FIELD_NUMBER: builtins.int

@@ -143,6 +143,8 @@ class _FigureStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     FIGURE_STATE_SUPERSEDED: _FigureState.ValueType  # 2
     """Corrected by another figure."""
     FIGURE_STATE_WITHDRAWN: _FigureState.ValueType  # 3
+    FIGURE_STATE_LEFT: _FigureState.ValueType  # 4
+    """Went to another incident with the report that said it."""
 
 class FigureState(_FigureState, metaclass=_FigureStateEnumTypeWrapper): ...
 
@@ -151,6 +153,8 @@ FIGURE_STATE_LIVE: FigureState.ValueType  # 1
 FIGURE_STATE_SUPERSEDED: FigureState.ValueType  # 2
 """Corrected by another figure."""
 FIGURE_STATE_WITHDRAWN: FigureState.ValueType  # 3
+FIGURE_STATE_LEFT: FigureState.ValueType  # 4
+"""Went to another incident with the report that said it."""
 Global___FigureState: typing_extensions.TypeAlias = FigureState
 
 class _StandsBy:
@@ -234,7 +238,9 @@ class Figure(google.protobuf.message.Message):
     POSITION_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     fact_id: builtins.str
-    """Unique within the incident; {report_id}.{metric} for what a report of the incident said."""
+    """Unique within the incident; {report_id}.{metric} for what a report of the incident said.  What
+    came with a merged incident keeps its id, after {incident_id}. where that was taken.
+    """
     metric: Global___Metric.ValueType
     value: builtins.int
     source_kind: Global___SourceKind.ValueType
