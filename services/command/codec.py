@@ -12,12 +12,17 @@ from services.command.domain.incident import (
     figures,
     grading,
     lifecycle,
+    links,
+    merge,
     needs,
     objectives,
+    organisation,
     post,
     response,
     series,
+    split,
     tasks,
+    transfer,
 )
 from services.command.domain.incident.contents import COURSE
 from services.command.domain.incident.decision_classes import GENERAL
@@ -77,6 +82,24 @@ def _situation_report_v2(old: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _response_v2(old: dict[str, Any]) -> dict[str, Any]:
+    """Return a response of the time before plans were kept: its plan and approver are as named."""
+    unplanned = {"plan": "", "plan_id": "", "plan_version": 0, "clauses": [], "urgent": ""}
+    return {**unplanned, **old, "approval": response.Approval.STATED, "decision_id": ""}
+
+
+def _terminated_v2(old: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **old,
+        "previous_level": None,
+        "plan": "",
+        "plan_id": "",
+        "plan_version": 0,
+        "approval": response.Approval.STATED,
+        "decision_id": "",
+    }
+
+
 def _graded_v2(old: dict[str, Any]) -> dict[str, Any]:
     """Return a grade of the time before proposals: given by hand, by whom is in the envelope."""
     return {
@@ -93,6 +116,35 @@ def _graded_v2(old: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _established_v2(old: dict[str, Any]) -> dict[str, Any]:
+    """Return a command of the time when nobody asked for whom it is held: for the place itself."""
+    return {**old, "jurisdiction": old["adcode"], "effective_at": old["occurred_at"]}
+
+
+def _proposed_v2(old: dict[str, Any]) -> dict[str, Any]:
+    """Return a proposal of the time when only the holder made one, without an id."""
+    return {
+        **old,
+        "transfer_id": UNNAMED_TRANSFER,
+        "details": {},
+        "effective_at": None,
+        "proposed_by": old["outgoing"],
+        "reason": "",
+    }
+
+
+def _transferred_v2(old: dict[str, Any]) -> dict[str, Any]:
+    """Return a transfer of the time when command passed with its acceptance."""
+    return {
+        **old,
+        "transfer_id": UNNAMED_TRANSFER,
+        "jurisdiction": old["adcode"],
+        "concerned": [old["outgoing"], old["incoming"]],
+        "effective_at": old["occurred_at"],
+    }
+
+
+UNNAMED_TRANSFER = "unnamed"
 INCIDENT_CODEC: Codec[decider.Event] = Codec(
     {
         "IncidentOpened.v1": lifecycle.IncidentOpened,
@@ -105,12 +157,23 @@ INCIDENT_CODEC: Codec[decider.Event] = Codec(
         "IncidentGraded.v2": grading.IncidentGraded,
         "ResponseMismatched.v1": grading.ResponseMismatched,
         "ResponseMatched.v1": grading.ResponseMatched,
-        "ResponseActivated.v1": response.ResponseActivated,
-        "ResponseLevelChanged.v1": response.ResponseLevelChanged,
-        "ResponseTerminated.v1": response.ResponseTerminated,
-        "CommandEstablished.v1": post.CommandEstablished,
-        "TransferProposed.v1": post.TransferProposed,
-        "CommandTransferred.v1": post.CommandTransferred,
+        "ResponseActivated.v2": response.ResponseActivated,
+        "ResponseLevelChanged.v2": response.ResponseLevelChanged,
+        "ResponseTerminated.v2": response.ResponseTerminated,
+        "ResponseApproved.v1": response.ResponseApproved,
+        "CommandEstablished.v2": post.CommandEstablished,
+        "TransferProposed.v2": transfer.TransferProposed,
+        "BriefingAcknowledged.v1": transfer.BriefingAcknowledged,
+        "CommandTransferred.v2": transfer.CommandTransferred,
+        "TransferDeclined.v1": transfer.TransferDeclined,
+        "TransferWithdrawn.v1": transfer.TransferWithdrawn,
+        "CommandTaken.v1": transfer.CommandTaken,
+        "HeadquartersEstablished.v1": organisation.HeadquartersEstablished,
+        "HeadquartersClosed.v1": organisation.HeadquartersClosed,
+        "RoleAssigned.v1": organisation.RoleAssigned,
+        "RoleRelieved.v1": organisation.RoleRelieved,
+        "UnifiedCommandJoined.v1": organisation.UnifiedCommandJoined,
+        "UnifiedCommandLeft.v1": organisation.UnifiedCommandLeft,
         "DecisionRecorded.v2": decisions.DecisionRecorded,
         "DecisionStepCompleted.v1": decisions.DecisionStepCompleted,
         "DecisionApproved.v1": decisions.DecisionApproved,
@@ -135,12 +198,27 @@ INCIDENT_CODEC: Codec[decider.Event] = Codec(
         "NeedCommitmentWithdrawn.v1": needs.NeedCommitmentWithdrawn,
         "NeedFulfilled.v1": needs.NeedFulfilled,
         "NeedCancelled.v1": needs.NeedCancelled,
+        "MergeBegun.v1": merge.MergeBegun,
+        "IncidentAbsorbed.v1": merge.IncidentAbsorbed,
+        "IncidentMerged.v1": merge.IncidentMerged,
+        "MergeAbandoned.v1": merge.MergeAbandoned,
+        "SplitBegun.v1": split.SplitBegun,
+        "IncidentSplitOff.v1": split.IncidentSplitOff,
+        "IncidentSplit.v1": split.IncidentSplit,
+        "IncidentLinked.v1": links.IncidentLinked,
+        "IncidentUnlinked.v1": links.IncidentUnlinked,
         "IncidentClosed.v1": lifecycle.IncidentClosed,
         "IncidentReopened.v1": lifecycle.IncidentReopened,
     },
     {
+        "CommandEstablished.v1": ("CommandEstablished.v2", _established_v2),
+        "TransferProposed.v1": ("TransferProposed.v2", _proposed_v2),
+        "CommandTransferred.v1": ("CommandTransferred.v2", _transferred_v2),
         "DecisionRecorded.v1": ("DecisionRecorded.v2", _decision_v2),
         "IncidentGraded.v1": ("IncidentGraded.v2", _graded_v2),
+        "ResponseActivated.v1": ("ResponseActivated.v2", _response_v2),
+        "ResponseLevelChanged.v1": ("ResponseLevelChanged.v2", _response_v2),
+        "ResponseTerminated.v1": ("ResponseTerminated.v2", _terminated_v2),
         "SituationReportSubmitted.v1": ("SituationReportSubmitted.v2", _situation_report_v2),
     },
 )

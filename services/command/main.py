@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
+from anlan.command.v1 import command_post_service_pb2 as post_pb
 from anlan.command.v1 import decision_service_pb2 as decision_pb
 from anlan.command.v1 import exercise_service_pb2 as exercise_pb
 from anlan.command.v1 import fact_service_pb2 as fact_pb
@@ -17,6 +18,9 @@ from anlan.command.v1 import plan_service_pb2 as plan_pb
 from anlan.command.v1 import report_service_pb2 as report_pb
 from anlan.command.v1 import situation_report_service_pb2 as situation_pb
 from anlan.command.v1 import task_service_pb2 as task_pb
+from anlan.command.v1.command_post_service_pb2_grpc import (
+    add_CommandPostServiceServicer_to_server,
+)
 from anlan.command.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from anlan.command.v1.exercise_service_pb2_grpc import add_ExerciseServiceServicer_to_server
 from anlan.command.v1.fact_service_pb2_grpc import add_FactServiceServicer_to_server
@@ -38,6 +42,7 @@ from services.command.domain.incident_types import IncidentTypes
 from services.command.policies import attach_report, open_incident
 from services.command.projections import COMMAND
 from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
+from services.command.servicer.command_post import CommandPostServicer
 from services.command.servicer.decision import DecisionServicer
 from services.command.servicer.exercise import ExerciseServicer
 from services.command.servicer.fact import FactServicer
@@ -108,6 +113,10 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
     add_PlanServiceServicer_to_server(PlanServicer(plans=plans, model=model, now=now), server.grpc)
+    add_CommandPostServiceServicer_to_server(
+        CommandPostServicer(incidents=incidents, model=model, table=rules.post, now=now),
+        server.grpc,
+    )
     add_DecisionServiceServicer_to_server(
         DecisionServicer(incidents=incidents, model=model, classes=rules.decisions, now=now),
         server.grpc,
@@ -166,6 +175,7 @@ async def serve(settings: Settings) -> None:
                 objective_pb.DESCRIPTOR.services_by_name["ObjectiveService"].full_name,
                 task_pb.DESCRIPTOR.services_by_name["TaskService"].full_name,
                 need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,
+                post_pb.DESCRIPTOR.services_by_name["CommandPostService"].full_name,
                 decision_pb.DESCRIPTOR.services_by_name["DecisionService"].full_name,
                 plan_pb.DESCRIPTOR.services_by_name["PlanService"].full_name,
                 situation_pb.DESCRIPTOR.services_by_name["SituationReportService"].full_name,

@@ -20,15 +20,20 @@ from services.command.domain.incident import (
     figures,
     grading,
     lifecycle,
+    links,
+    merge,
     needs,
     objectives,
+    organisation,
     post,
     response,
     series,
+    split,
     tasks,
+    transfer,
 )
 from services.command.domain.plan import events as plan_events
-from services.command.servicer import messages, need_messages
+from services.command.servicer import link_messages, messages, need_messages
 from services.runtime import place
 from services.runtime.actor import NATION
 from services.runtime.published import Publication
@@ -153,7 +158,7 @@ def _incident(event: decider.Event) -> Message | None:
             return pb.ResponseActivated(
                 incident_id=event.incident_id,
                 level=_level(event.level),
-                plan=" ".join([event.plan, *event.clauses]),
+                plan=f"{event.plan}{'、'.join(event.clauses)}",
                 approver=event.approver,
                 occur_time=occurred,
             )
@@ -176,14 +181,16 @@ def _incident(event: decider.Event) -> Message | None:
                 commander=event.commander,
                 command_post=event.command_post,
                 occur_time=occurred,
+                effective_time=to_proto(event.effective_at),
             )
-        case post.CommandTransferred():
-            return pb.CommandTransferred(
-                incident_id=event.incident_id,
-                outgoing=event.outgoing,
-                incoming=event.incoming,
-                occur_time=occurred,
-            )
+        case (
+            transfer.TransferProposed()
+            | transfer.TransferDeclined()
+            | transfer.TransferWithdrawn()
+            | transfer.CommandTransferred()
+            | transfer.CommandTaken()
+        ):
+            return _transfer(event)
         case decisions.DecisionRecorded():
             return pb.DecisionRecorded(
                 incident_id=event.incident_id,
@@ -244,7 +251,14 @@ def _incident(event: decider.Event) -> Message | None:
             | grading.ResponseMatched()
             | series.SituationReportSent()
             | series.SituationReportAcknowledged()
-            | post.TransferProposed()
+            | transfer.BriefingAcknowledged()
+            | organisation.HeadquartersEstablished()
+            | organisation.HeadquartersClosed()
+            | organisation.RoleAssigned()
+            | organisation.RoleRelieved()
+            | organisation.UnifiedCommandJoined()
+            | organisation.UnifiedCommandLeft()
+            | response.ResponseApproved()
             | decisions.DecisionStepCompleted()
             | decisions.DissentRecorded()
             | objectives.ObjectiveSet()
@@ -267,6 +281,82 @@ def _incident(event: decider.Event) -> Message | None:
             | needs.NeedCancelled()
         ):
             return _need(event)
+        case (
+            merge.MergeBegun()
+            | merge.IncidentAbsorbed()
+            | merge.MergeAbandoned()
+            | merge.IncidentMerged()
+            | split.SplitBegun()
+            | split.IncidentSplitOff()
+            | split.IncidentSplit()
+            | links.IncidentLinked()
+            | links.IncidentUnlinked()
+        ):
+            return link_messages.public(event)
+
+
+def _transfer(
+    event: (
+        transfer.TransferProposed
+        | transfer.TransferDeclined
+        | transfer.TransferWithdrawn
+        | transfer.CommandTransferred
+        | transfer.CommandTaken
+    ),
+) -> Message:
+    occurred = to_proto(event.occurred_at)
+    match event:
+        case transfer.TransferProposed():
+            return pb.TransferProposed(
+                incident_id=event.incident_id,
+                transfer_id=event.transfer_id,
+                outgoing=event.outgoing,
+                incoming=event.incoming,
+                proposed_by=event.proposed_by,
+                reason=event.reason,
+                briefing=event.briefing,
+                effective_time=to_proto(event.effective_at),
+                occur_time=occurred,
+            )
+        case transfer.TransferDeclined():
+            return pb.TransferDeclined(
+                incident_id=event.incident_id,
+                transfer_id=event.transfer_id,
+                incoming=event.incoming,
+                proposed_by=event.proposed_by,
+                reason=event.reason,
+                occur_time=occurred,
+            )
+        case transfer.TransferWithdrawn():
+            return pb.TransferWithdrawn(
+                incident_id=event.incident_id,
+                transfer_id=event.transfer_id,
+                incoming=event.incoming,
+                proposed_by=event.proposed_by,
+                reason=event.reason,
+                occur_time=occurred,
+            )
+        case transfer.CommandTransferred():
+            return pb.CommandTransferred(
+                incident_id=event.incident_id,
+                outgoing=event.outgoing,
+                incoming=event.incoming,
+                occur_time=occurred,
+                effective_time=to_proto(event.effective_at),
+                concerned=event.concerned,
+            )
+        case transfer.CommandTaken():
+            return pb.CommandTransferred(
+                incident_id=event.incident_id,
+                outgoing=event.outgoing,
+                incoming=event.incoming,
+                occur_time=occurred,
+                effective_time=to_proto(event.effective_at),
+                taken=True,
+                reason=event.reason,
+                instead_of=event.instead_of,
+                concerned=event.concerned,
+            )
 
 
 def _need(event: needs.Event) -> Message:

@@ -8,6 +8,7 @@ from services.command.domain.incident.contents import SituationReportTable
 from services.command.domain.incident.decider import Rules
 from services.command.domain.incident.decision_classes import DecisionClasses
 from services.command.domain.incident.grade_tables import GradeTables
+from services.command.domain.incident.roles import PostTable
 from services.command.domain.incident_types import IncidentTypes
 from services.runtime import reference
 
@@ -18,5 +19,6 @@ def load(folder: Path) -> Rules:
         types=reference.load(folder, "incident_types", IncidentTypes),
         decisions=reference.load(folder, "decisions", DecisionClasses),
         grading=reference.load(folder, "grading", GradeTables),
+        post=reference.load(folder, "command_post", PostTable),
         situation_reports=reference.load(folder, "situation_reports", SituationReportTable),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from services.command.domain.incident import (
     post,
     response,
     series,
+    transfer,
 )
 from services.command.domain.incident.facts import Metric
 from services.command.domain.incident.response import Level
@@ -66,6 +68,7 @@ grade = grading.GradeIncident(
 activate = response.ActivateResponse(
     by=LI,
     incident_id="i1",
+    decision_id="d-activate",
     level=Level.IV,
     plan="预案 4.2",
     approver="mayor.zhang",
@@ -75,25 +78,43 @@ activate = response.ActivateResponse(
 raise_ = response.ChangeResponseLevel(
     by=LI,
     incident_id="i1",
+    decision_id="d-raise",
     level=Level.III,
     approver="mayor.zhang",
     reason="3 人死亡",
     occurred_at=NOW,
 )
 terminate = response.TerminateResponse(
-    by=LI, incident_id="i1", approver="mayor.zhang", reason="险情排除", occurred_at=NOW
+    by=LI,
+    incident_id="i1",
+    decision_id="d-terminate",
+    approver="mayor.zhang",
+    reason="险情排除",
+    occurred_at=NOW,
 )
 establish = post.EstablishCommand(
     by=LI,
     incident_id="i1",
     commander="commander.li",
     command_post="安江镇政府",
+    jurisdiction="",
     occurred_at=NOW,
 )
-propose = post.ProposeTransfer(
-    by=LI, incident_id="i1", to="mayor.zhang", briefing="两人被困", occurred_at=NOW
+propose = transfer.ProposeTransfer(
+    by=LI,
+    incident_id="i1",
+    transfer_id="x1",
+    to="mayor.zhang",
+    briefing="两人被困",
+    details=transfer.Briefing(history="一时十分滑坡", potential="坡体仍在动"),
+    effective_at=None,
+    reason="",
+    occurred_at=NOW,
 )
-accept = post.AcceptTransfer(by=ZHANG, incident_id="i1", occurred_at=NOW)
+acknowledge = transfer.AcknowledgeBriefing(
+    by=ZHANG, incident_id="i1", transfer_id="x1", occurred_at=NOW
+)
+accept = transfer.AcceptTransfer(by=ZHANG, incident_id="i1", transfer_id="", occurred_at=NOW)
 record = decisions.RecordDecision(
     by=LI,
     incident_id="i1",
@@ -150,6 +171,7 @@ ACTS: list[decider.Act] = [
     terminate,
     establish,
     propose,
+    acknowledge,
     accept,
     record,
     tell,
@@ -207,8 +229,14 @@ activated = response.ResponseActivated(
     adcode="431281102",
     level=Level.IV,
     plan="预案 4.2",
+    plan_id="",
+    plan_version=0,
+    clauses=(),
     approver="mayor.zhang",
+    approval=response.Approval.STATED,
+    urgent="",
     reason="1 人死亡",
+    decision_id="d-activate",
     occurred_at=NOW,
 )
 raised = response.ResponseLevelChanged(
@@ -216,15 +244,28 @@ raised = response.ResponseLevelChanged(
     adcode="431281102",
     previous_level=Level.IV,
     level=Level.III,
+    plan="预案 4.2",
+    plan_id="",
+    plan_version=0,
+    clauses=(),
     approver="mayor.zhang",
+    approval=response.Approval.STATED,
+    urgent="",
     reason="3 人死亡",
+    decision_id="d-raise",
     occurred_at=NOW,
 )
 terminated = response.ResponseTerminated(
     incident_id="i1",
     adcode="431281102",
+    previous_level=Level.IV,
+    plan="预案 4.2",
+    plan_id="",
+    plan_version=0,
     approver="mayor.zhang",
+    approval=response.Approval.STATED,
     reason="险情排除",
+    decision_id="d-terminate",
     occurred_at=NOW,
 )
 established = post.CommandEstablished(
@@ -232,22 +273,40 @@ established = post.CommandEstablished(
     adcode="431281102",
     commander="commander.li",
     command_post="安江镇政府",
+    jurisdiction="431281",
     occurred_at=NOW,
+    effective_at=NOW,
 )
-proposed = post.TransferProposed(
+proposed = transfer.TransferProposed(
     incident_id="i1",
     adcode="431281102",
+    transfer_id="x1",
     outgoing="commander.li",
     incoming="mayor.zhang",
     briefing="两人被困",
+    details=propose.details,
+    effective_at=None,
+    proposed_by="commander.li",
+    reason="",
     occurred_at=NOW,
 )
-transferred = post.CommandTransferred(
+acknowledged = transfer.BriefingAcknowledged(
     incident_id="i1",
     adcode="431281102",
-    outgoing="commander.li",
+    transfer_id="x1",
     incoming="mayor.zhang",
     occurred_at=NOW,
+)
+transferred = transfer.CommandTransferred(
+    incident_id="i1",
+    adcode="431281102",
+    transfer_id="x1",
+    outgoing="commander.li",
+    incoming="mayor.zhang",
+    jurisdiction="431281",
+    concerned=("commander.li", "mayor.zhang"),
+    occurred_at=NOW,
+    effective_at=NOW,
 )
 recorded = decisions.DecisionRecorded(
     incident_id="i1",
@@ -273,6 +332,24 @@ recorded = decisions.DecisionRecorded(
     decided_by="commander.li",
     jurisdiction="431281",
     occurred_at=NOW,
+)
+activation_decided = replace(
+    recorded,
+    decision_id="d-activate",
+    decision_class="response_level",
+    subject="启动四级响应",
+    text="1 人死亡",
+    basis=(decisions.Basis(kind=decisions.BasisKind.PLAN_CLAUSE, reference="预案 4.2", text=""),),
+    authority="预案 4.2",
+)
+raising_decided = replace(
+    activation_decided,
+    decision_id="d-raise",
+    subject="响应由四级调整为三级",
+    text="3 人死亡",
+)
+termination_decided = replace(
+    activation_decided, decision_id="d-terminate", subject="终止响应", text="险情排除"
 )
 told = series.SituationReportSubmitted(
     incident_id="i1",
@@ -341,6 +418,7 @@ EVENTS: list[decider.Event] = [
     terminated,
     established,
     proposed,
+    acknowledged,
     transferred,
     recorded,
     told,

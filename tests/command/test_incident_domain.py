@@ -8,7 +8,6 @@ import pytest
 
 from services.command.domain.grades import Grade
 from services.command.domain.incident.decider import Act, Event
-from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from tests.command.incidents import (
     ACTS,
@@ -17,7 +16,8 @@ from tests.command.incidents import (
     STRANGER,
     ZHANG,
     accept,
-    activate,
+    acknowledge,
+    acknowledged,
     activated,
     attach,
     attached,
@@ -32,14 +32,11 @@ from tests.command.incidents import (
     opened,
     propose,
     proposed,
-    raise_,
-    raised,
     record,
     recorded,
     reopen,
     reopened,
     tell,
-    terminate,
     terminated,
     told,
     transferred,
@@ -58,15 +55,10 @@ finished = replace(told, situation_report_id="s9", kind=SituationReportKind.FINA
 
 DONE: list[tuple[tuple[Event, ...], Act, Event]] = [
     ((opened,), attach, attached),
-    ((opened,), grade, graded),
-    ((opened, graded), replace(grade, grade=Grade.MAJOR), replace(graded, grade=Grade.MAJOR)),
-    ((opened,), activate, activated),
-    ((opened, activated), raise_, raised),
-    ((opened, activated), terminate, terminated),
-    ((opened, activated, terminated), activate, activated),
     ((opened,), establish, established),
     ((opened, established), propose, proposed),
-    ((opened, established, proposed), accept, transferred),
+    ((opened, established, proposed), acknowledge, acknowledged),
+    ((opened, established, proposed, acknowledged), accept, transferred),
     ((opened,), record, recorded),
     ((opened,), tell, told),
     ((opened, told), follow_up, followed_up),
@@ -91,10 +83,9 @@ def test_what_is_done_is_not_done_again(
     history: tuple[Event, ...], command: Act, event: Event
 ) -> None:
     again = given(*history, event)
-    if isinstance(command, (type(terminate), type(tell), type(record))):
+    if isinstance(command, (type(tell), type(record))):
         again.when(command).then_refused(
             {
-                type(terminate): "NO_RESPONSE_ACTIVE",
                 type(tell): "SITUATION_REPORT_EXISTS",
                 type(record): "DECISION_EXISTS",
             }[type(command)]
@@ -143,17 +134,6 @@ def test_a_reopened_incident_is_as_it_was() -> None:
     given(opened, recorded, closed, reopened).when(record).then_refused("DECISION_EXISTS")
 
 
-def test_a_response_is_active_once_and_changes_only_while_it_is() -> None:
-    third = replace(activate, level=Level.III)
-
-    given(opened, activated).when(third).then_refused("RESPONSE_ACTIVE")
-    given(opened).when(raise_).then_refused("NO_RESPONSE_ACTIVE")
-    given(opened).when(terminate).then_refused("NO_RESPONSE_ACTIVE")
-    given(opened, activated, raised).when(replace(raise_, level=Level.IV)).then(
-        replace(raised, previous_level=Level.III, level=Level.IV)
-    )
-
-
 def test_an_incident_does_not_close_over_an_active_response() -> None:
     given(opened, activated).when(close).then_refused("RESPONSE_ACTIVE")
 
@@ -189,11 +169,16 @@ def test_only_whom_it_was_offered_to_takes_command() -> None:
 
 
 def test_the_newest_offer_is_the_one_that_stands() -> None:
-    to_chen = replace(proposed, incoming="chen")
+    to_chen = replace(proposed, transfer_id="x2", incoming="chen")
+    read = replace(acknowledged, transfer_id="x2", incoming="chen")
+    history = (opened, established, proposed, acknowledged, to_chen)
 
-    given(opened, established, proposed, to_chen).when(accept).then_refused("NO_TRANSFER_PROPOSED")
-    given(opened, established, proposed, to_chen).when(replace(accept, by=CHEN)).then(
-        replace(transferred, incoming="chen")
+    given(*history).when(accept).then_refused("NO_TRANSFER_PROPOSED")
+    given(*history).when(replace(accept, by=CHEN)).then_refused("BRIEFING_NOT_ACKNOWLEDGED")
+    given(*history, read).when(replace(accept, by=CHEN)).then(
+        replace(
+            transferred, transfer_id="x2", incoming="chen", concerned=("commander.li", "chen")
+        )
     )
 
 
@@ -205,9 +190,11 @@ def test_an_offer_ends_with_the_transfer() -> None:
 
 
 def test_an_offer_may_be_made_again_with_another_briefing() -> None:
-    newer = replace(propose, briefing="三人被困")
+    newer = replace(propose, transfer_id="x2", briefing="三人被困")
 
-    given(opened, established, proposed).when(newer).then(replace(proposed, briefing="三人被困"))
+    given(opened, established, proposed).when(newer).then(
+        replace(proposed, transfer_id="x2", briefing="三人被困")
+    )
 
 
 def test_offering_command_to_oneself_changes_nothing() -> None:

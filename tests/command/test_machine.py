@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from services.command.domain import report
 from services.command.domain.grades import Grade
-from services.command.domain.incident import decider, lifecycle, post, response, series
+from services.command.domain.incident import decider, lifecycle, response, series, transfer
 from services.command.domain.incident.decider import Closed, Open
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
@@ -36,6 +36,7 @@ acts: st.SearchStrategy[decider.Act] = st.one_of(
     st.builds(replace, st.just(known.terminate), by=people),
     st.builds(replace, st.just(known.establish), by=people, commander=names),
     st.builds(replace, st.just(known.propose), by=people, to=names, briefing=ids),
+    st.builds(replace, st.just(known.acknowledge), by=people),
     st.builds(replace, st.just(known.accept), by=people),
     st.builds(replace, st.just(known.record), by=people, decision_id=ids),
     st.builds(
@@ -122,7 +123,7 @@ class Incident(RuleBasedStateMachine):
         commanders = [
             was.post.commander
             for state in self.states
-            if (was := state.was if isinstance(state, Closed) else state) is not None
+            if (was := decider.there(state)) is not None
         ]
         for earlier, later in pairwise(commanders):
             assert later is not None or earlier is None
@@ -130,9 +131,12 @@ class Incident(RuleBasedStateMachine):
     @invariant()
     def command_passes_only_from_its_holder_to_whom_it_was_offered(self) -> None:
         for before, event in zip(self.states, self.events, strict=False):
-            if isinstance(event, post.CommandTransferred):
+            if isinstance(event, transfer.CommandTransferred):
                 assert isinstance(before, Open)
-                assert (before.post.commander, before.post.proposed_to) == (
+                waiting = before.post.handover
+                assert waiting.acknowledged
+                assert waiting.pending is not None
+                assert (before.post.commander, waiting.pending.incoming) == (
                     event.outgoing,
                     event.incoming,
                 )

@@ -178,7 +178,12 @@ def test_command_in_a_row_is_who_holds_it_and_who_is_offered_it() -> None:
     held = incident_row(known.opened, known.established, known.proposed, known.transferred)
 
     assert (offered.commander, offered.proposed_to) == ("commander.li", "mayor.zhang")
-    assert (held.commander, held.proposed_to) == ("mayor.zhang", None)
+    assert (held.commander, held.successor, held.proposed_to) == (
+        "commander.li",
+        "mayor.zhang",
+        None,
+    )
+    assert held.successor_at == micros(known.NOW)
 
 
 def test_times_are_kept_to_the_microsecond_and_drills_are_marked() -> None:

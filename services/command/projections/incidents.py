@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import msgspec
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, String, Table, Text, update
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    null,
+    select,
+    update,
+)
 
 from services.command.domain.incident import (
     decider,
     facts,
     grading,
     lifecycle,
+    merge,
     post,
     response,
+    split,
+    transfer,
 )
 from services.command.projections.shared import METADATA, json, place, placed
 from services.runtime.recorded import Recorded
@@ -31,16 +49,28 @@ INCIDENTS = Table(
     Column("proposed_grade", String),
     Column("response_mismatched", Boolean, nullable=False, default=False),
     Column("level", String),
+    Column("plan", Text, nullable=False, default=""),
+    Column("plan_id", String, nullable=False, default=""),
+    Column("plan_version", Integer, nullable=False, default=0),
+    Column("activated_at", BigInteger),
+    Column("awaited_level", String),  # ordered in haste, not approved yet
     Column("commander", String, nullable=False, default=""),
     Column("command_post", Text, nullable=False, default=""),
     Column("proposed_to", String),
     Column("briefing", Text, nullable=False, default=""),
     Column("proposed_at", BigInteger),
+    Column("transfer_id", String, nullable=False, default=""),
+    Column("acknowledged_at", BigInteger),
+    Column("effective_at", BigInteger),  # as proposed
+    Column("successor", String, nullable=False, default=""),  # commands from successor_at on
+    Column("accepted_at", BigInteger),
+    Column("successor_at", BigInteger),
     Column("casualties", Text, nullable=False),
     Column("report_ids", Text, nullable=False),
     Column("opened_at", BigInteger, nullable=False),
     Column("reported_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
+    Column("replaced_by", String, nullable=False, default=""),
     Column("exercise", String, nullable=False),
     Column("opened_position", BigInteger, nullable=False, index=True),
     Column("revision", Integer, nullable=False),
@@ -54,7 +84,18 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
         connection.execute(INCIDENTS.insert(), _opened(recorded, event))
         return
     if isinstance(event, lifecycle.ReportAttached):
-        _attach(connection, event)
+        _keep_reports(connection, event.incident_id, come=[event.report_id])
+    elif isinstance(event, split.SplitBegun):
+        gone = [report.report_id for report in event.reports]
+        _keep_reports(connection, event.incident_id, gone=gone)
+    elif isinstance(event, merge.IncidentAbsorbed):
+        _keep_reports(connection, event.incident_id, come=event.reports)
+        said = micros(event.reported_at)
+        connection.execute(
+            update(INCIDENTS)
+            .where(INCIDENTS.c.incident_id == event.incident_id, INCIDENTS.c.reported_at > said)
+            .values(reported_at=said)
+        )
     connection.execute(
         update(INCIDENTS)
         .where(INCIDENTS.c.incident_id == recorded.key)
@@ -71,36 +112,78 @@ def _changed(event: decider.Event) -> dict[str, object]:
         case grading.ResponseMismatched() | grading.ResponseMatched():
             return {"response_mismatched": isinstance(event, grading.ResponseMismatched)}
         case response.ResponseActivated() | response.ResponseLevelChanged():
-            return {"level": event.level, "state": "responding"}
+            return {"level": event.level, "state": "responding", **_ordered(event)}
         case response.ResponseTerminated():
             return {"level": None, "state": "terminated"}
+        case response.ResponseApproved():
+            return {"awaited_level": _awaited_after(event)}
         case post.CommandEstablished():
             return {"commander": event.commander, "command_post": event.command_post}
-        case post.TransferProposed():
+        case transfer.TransferProposed(effective_at=named):
             return {
                 "proposed_to": event.incoming,
                 "briefing": event.briefing,
                 "proposed_at": micros(event.occurred_at),
+                "transfer_id": event.transfer_id,
+                "acknowledged_at": None,
+                "effective_at": None if named is None else micros(named),
             }
-        case post.CommandTransferred():
-            return {"commander": event.incoming, "proposed_to": None}
+        case transfer.BriefingAcknowledged():
+            return {"acknowledged_at": micros(event.occurred_at)}
+        case transfer.TransferDeclined() | transfer.TransferWithdrawn():
+            return {"proposed_to": None}
+        case transfer.CommandTransferred() | transfer.CommandTaken():
+            return {
+                "commander": event.outgoing,
+                "proposed_to": None,
+                "successor": event.incoming,
+                "accepted_at": micros(event.occurred_at),
+                "successor_at": micros(event.effective_at),
+            }
         case lifecycle.IncidentClosed():
             return {"state": "closed", "closed_at": micros(event.occurred_at)}
         case lifecycle.IncidentReopened():
             return {"state": "verified", "closed_at": None}
+        case merge.IncidentMerged():
+            return {"state": "merged", "replaced_by": event.into}
         case _:
             return {}
 
 
-def _attach(connection: Connection, event: lifecycle.ReportAttached) -> None:
-    known = connection.execute(
-        INCIDENTS.select().where(INCIDENTS.c.incident_id == event.incident_id)
-    ).one()
-    connection.execute(
-        update(INCIDENTS)
-        .where(INCIDENTS.c.incident_id == event.incident_id)
-        .values(report_ids=json([*msgspec.json.decode(known.report_ids), event.report_id]))
+def _ordered(
+    event: response.ResponseActivated | response.ResponseLevelChanged,
+) -> dict[str, object]:
+    """Return the plan, which only an activation chooses, and whose approval is still to come."""
+    awaited = event.approval is response.Approval.AWAITED
+    changed: dict[str, object] = {"awaited_level": event.level if awaited else None}
+    if isinstance(event, response.ResponseActivated):
+        plan = {"plan": event.plan, "plan_id": event.plan_id, "plan_version": event.plan_version}
+        return {**changed, **plan, "activated_at": micros(event.occurred_at)}
+    return changed
+
+
+def _awaited_after(event: response.ResponseApproved) -> ColumnElement[str | None]:
+    column = INCIDENTS.c
+    settled = and_(
+        column.awaited_level == event.level,
+        column.plan_id == event.plan_id,
+        column.plan_version == event.plan_version,
     )
+    return case((settled, null()), else_=column.awaited_level)
+
+
+def _keep_reports(
+    connection: Connection,
+    incident_id: str,
+    come: Collection[str] = (),
+    gone: Collection[str] = (),
+) -> None:
+    mine = INCIDENTS.c.incident_id == incident_id
+    known = msgspec.json.decode(
+        connection.execute(select(INCIDENTS.c.report_ids).where(mine)).scalar_one()
+    )
+    report_ids = [key for key in dict.fromkeys([*known, *come]) if key not in gone]
+    connection.execute(update(INCIDENTS).where(mine).values(report_ids=json(report_ids)))
 
 
 def keep_casualties(

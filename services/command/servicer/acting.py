@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from services.command.domain.incident import decider
+from services.command.domain.incident import decider, transfer
 from services.runtime import call
 from services.runtime.handle import CommandHandler, Written
 
@@ -14,3 +15,22 @@ Incidents = CommandHandler[decider.Command, decider.State, decider.Event]
 async def act(incidents: Incidents, request: Any, command: decider.Act) -> Written:
     cause = call.current().cause(request.request_id, command.incident_id)
     return await incidents.handle(command.incident_id, command, cause, etag=request.etag)
+
+
+async def commands_from(
+    incidents: Incidents, command: transfer.AcceptTransfer | transfer.TakeCommand, written: Written
+) -> datetime | None:
+    """Return from when on the caller commands, once ``command`` was obeyed."""
+    if isinstance(written.event, transfer.CommandTransferred | transfer.CommandTaken):
+        return written.event.effective_at
+    known = decider.there(await incidents.glimpse(command.incident_id))
+    tenures = () if known is None else known.post.succession.tenures
+    own = [tenure.since for tenure in tenures if tenure.commander == command.by.subject]
+    return own[-1] if own else None
+
+
+async def waiting_transfer(incidents: Incidents, incident_id: str, proposed: str) -> str:
+    """Return the id of the transfer that waits, where ``proposed`` says no more than it does."""
+    known = decider.there(await incidents.glimpse(incident_id))
+    pending = known.post.handover.pending if known is not None else None
+    return pending.transfer_id if pending is not None else proposed

@@ -17,18 +17,25 @@ from services.command.domain.incident import (
     post,
     response,
     series,
+    transfer,
 )
 from services.command.domain.incident.contents import SituationReportTable
 from services.command.domain.incident_types import IncidentTypes
 from services.command.projections.decisions import DECISIONS
 from services.command.projections.incidents import INCIDENTS
 from services.command.projections.series import SITUATION_REPORTS
-from services.command.servicer import decision_messages, messages, series_messages
-from services.command.servicer.acting import Incidents, act
+from services.command.servicer import (
+    decision_messages,
+    messages,
+    post_messages,
+    series_messages,
+)
+from services.command.servicer.acting import Incidents, act, commands_from, waiting_transfer
+from services.command.servicer.planning import Planning
 from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
 from services.runtime.readmodel import ReadModel
-from services.runtime.times import said
+from services.runtime.times import said, to_proto
 
 ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
 
@@ -36,6 +43,7 @@ ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentServicer(IncidentServiceServicer):
     incidents: Incidents
+    planning: Planning
     model: ReadModel
     types: IncidentTypes
     report_table: SituationReportTable
@@ -57,44 +65,68 @@ class IncidentServicer(IncidentServiceServicer):
     async def ActivateResponse(
         self, request: pb.ActivateResponseRequest, context: Any
     ) -> pb.ActivateResponseResponse:
+        caller, key = call.current(), request.incident_id
+        decision_id = request.decision_id or derived_id(request.request_id, "decision")
+        at = said(request, "occur_time", self.now())
+        cause = caller.cause(request.request_id, key)
         command = response.ActivateResponse(
-            by=call.current().actor,
-            incident_id=request.incident_id,
+            by=caller.actor,
+            incident_id=key,
+            decision_id=decision_id,
             level=messages.LEVEL_OF[request.level],
             plan=request.plan,
             approver=request.approver,
             reason=request.reason,
-            occurred_at=said(request, "occur_time", self.now()),
+            occurred_at=at,
+            under=await self.planning.to_activate(request.plan_id, key, decision_id, cause, at),
+            clauses=tuple(request.clauses),
+            urgent=request.urgent,
         )
         written = await act(self.incidents, request, command)
-        return pb.ActivateResponseResponse(etag=written.etag, position=written.position)
+        return pb.ActivateResponseResponse(
+            etag=written.etag, position=written.position, decision_id=decision_id
+        )
 
     async def ChangeResponseLevel(
         self, request: pb.ChangeResponseLevelRequest, context: Any
     ) -> pb.ChangeResponseLevelResponse:
+        caller, key = call.current(), request.incident_id
+        decision_id = request.decision_id or derived_id(request.request_id, "decision")
         command = response.ChangeResponseLevel(
-            by=call.current().actor,
-            incident_id=request.incident_id,
+            by=caller.actor,
+            incident_id=key,
+            decision_id=decision_id,
             level=messages.LEVEL_OF[request.level],
             approver=request.approver,
             reason=request.reason,
             occurred_at=said(request, "occur_time", self.now()),
+            under=await self.planning.of_response(key, caller.cause(request.request_id, key)),
+            clauses=tuple(request.clauses),
+            urgent=request.urgent,
         )
         written = await act(self.incidents, request, command)
-        return pb.ChangeResponseLevelResponse(etag=written.etag, position=written.position)
+        return pb.ChangeResponseLevelResponse(
+            etag=written.etag, position=written.position, decision_id=decision_id
+        )
 
     async def TerminateResponse(
         self, request: pb.TerminateResponseRequest, context: Any
     ) -> pb.TerminateResponseResponse:
+        caller, key = call.current(), request.incident_id
+        decision_id = request.decision_id or derived_id(request.request_id, "decision")
         command = response.TerminateResponse(
-            by=call.current().actor,
-            incident_id=request.incident_id,
+            by=caller.actor,
+            incident_id=key,
+            decision_id=decision_id,
             approver=request.approver,
             reason=request.reason,
             occurred_at=said(request, "occur_time", self.now()),
+            under=await self.planning.of_response(key, caller.cause(request.request_id, key)),
         )
         written = await act(self.incidents, request, command)
-        return pb.TerminateResponseResponse(etag=written.etag, position=written.position)
+        return pb.TerminateResponseResponse(
+            etag=written.etag, position=written.position, decision_id=decision_id
+        )
 
     async def EstablishCommand(
         self, request: pb.EstablishCommandRequest, context: Any
@@ -104,6 +136,7 @@ class IncidentServicer(IncidentServiceServicer):
             incident_id=request.incident_id,
             commander=request.commander,
             command_post=request.command_post,
+            jurisdiction=request.jurisdiction,
             occurred_at=said(request, "occur_time", self.now()),
         )
         written = await act(self.incidents, request, command)
@@ -112,26 +145,31 @@ class IncidentServicer(IncidentServiceServicer):
     async def ProposeTransfer(
         self, request: pb.ProposeTransferRequest, context: Any
     ) -> pb.ProposeTransferResponse:
-        command = post.ProposeTransfer(
-            by=call.current().actor,
-            incident_id=request.incident_id,
-            to=request.to,
-            briefing=request.briefing,
-            occurred_at=said(request, "occur_time", self.now()),
-        )
+        transfer_id = request.transfer_id or derived_id(request.request_id, "transfer")
+        by = call.current().actor
+        command = post_messages.proposal(request, by, transfer_id, self.now())
         written = await act(self.incidents, request, command)
-        return pb.ProposeTransferResponse(etag=written.etag, position=written.position)
+        if written.event is None:
+            transfer_id = await waiting_transfer(self.incidents, request.incident_id, transfer_id)
+        return pb.ProposeTransferResponse(
+            etag=written.etag, position=written.position, transfer_id=transfer_id
+        )
 
     async def AcceptTransfer(
         self, request: pb.AcceptTransferRequest, context: Any
     ) -> pb.AcceptTransferResponse:
-        command = post.AcceptTransfer(
+        command = transfer.AcceptTransfer(
             by=call.current().actor,
             incident_id=request.incident_id,
+            transfer_id=request.transfer_id,
             occurred_at=said(request, "occur_time", self.now()),
         )
         written = await act(self.incidents, request, command)
-        return pb.AcceptTransferResponse(etag=written.etag, position=written.position)
+        return pb.AcceptTransferResponse(
+            etag=written.etag,
+            position=written.position,
+            effective_time=to_proto(await commands_from(self.incidents, command, written)),
+        )
 
     async def RecordDecision(
         self, request: pb.RecordDecisionRequest, context: Any
@@ -223,8 +261,9 @@ class IncidentServicer(IncidentServiceServicer):
             )
         if row is None:
             return None
+        at = post_messages.moment(request.read, seen, self.now())
         response = pb.GetIncidentResponse(
-            incident=messages.incident(row, self.types.name(row.type_code)),
+            incident=messages.incident(row, self.types.name(row.type_code), at),
             decisions=[decision_messages.decision(decision) for decision in decisions],
             situation_reports=situation_reports,
         )
@@ -265,9 +304,10 @@ class IncidentServicer(IncidentServiceServicer):
             statement = statement.where(column.type_code.startswith(request.type_code))
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
             rows = (await connection.execute(statement)).all()
+        at = post_messages.moment(request.read, seen, self.now())
         response = pb.ListIncidentsResponse(
             incidents=[
-                messages.incident(row, self.types.name(row.type_code)) for row in rows[:size]
+                messages.incident(row, self.types.name(row.type_code), at) for row in rows[:size]
             ]
         )
         if len(rows) > size:
@@ -285,6 +325,6 @@ class IncidentServicer(IncidentServiceServicer):
             self.model, statement, INCIDENTS.c.position, request.resume_position
         ):
             yield pb.WatchIncidentsResponse(
-                incident=messages.incident(row, self.types.name(row.type_code)),
+                incident=messages.incident(row, self.types.name(row.type_code), self.now()),
                 position=row.position,
             )

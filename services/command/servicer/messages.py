@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from services.command.domain.grades import Grade
 from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from services.command.domain.report import Source
+from services.command.servicer import post_messages
 from services.runtime.times import of_micros, to_proto
 
 SOURCES = {
@@ -54,6 +56,7 @@ INCIDENT_STATES = {
     "responding": pb.INCIDENT_STATE_RESPONDING,
     "terminated": pb.INCIDENT_STATE_TERMINATED,
     "closed": pb.INCIDENT_STATE_CLOSED,
+    "merged": pb.INCIDENT_STATE_MERGED,
 }
 
 SOURCE_OF = {number: source for source, number in SOURCES.items()}
@@ -104,8 +107,9 @@ def report(row: Any) -> report_pb.Report:
     )
 
 
-def incident(row: Any, type_name: str) -> pb.Incident:
-    message = pb.Incident(
+def incident(row: Any, type_name: str, at: datetime) -> pb.Incident:
+    """Return an incident; who commands it depends on the instant."""
+    return pb.Incident(
         incident_id=row.incident_id,
         title=row.title,
         state=INCIDENT_STATES[row.state],
@@ -114,7 +118,7 @@ def incident(row: Any, type_name: str) -> pb.Incident:
         place=located(row),
         grade=GRADES[Grade(row.grade)] if row.grade else pb.GRADE_UNSPECIFIED,
         response_level=LEVELS[Level(row.level)] if row.level else pb.RESPONSE_LEVEL_UNSPECIFIED,
-        commander=row.commander,
+        commander=post_messages.commander(row, at),
         command_post=row.command_post,
         casualties=_casualties(row.casualties),
         report_ids=msgspec.json.decode(row.report_ids),
@@ -128,16 +132,14 @@ def incident(row: Any, type_name: str) -> pb.Incident:
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
+        replaced_by=row.replaced_by,
+        plan_id=row.plan_id,
+        plan_version=row.plan_version,
+        plan=row.plan,
+        response_unplanned=bool(row.level) and not row.plan_id,
+        approval_awaited=bool(row.awaited_level),
+        pending_transfer=post_messages.pending(row, at),
     )
-    if row.proposed_to:
-        message.pending_transfer.CopyFrom(
-            pb.PendingTransfer(
-                to=row.proposed_to,
-                briefing=row.briefing,
-                propose_time=to_proto(of_micros(row.proposed_at)),
-            )
-        )
-    return message
 
 
 def _casualties(stored: str) -> report_pb.Casualties:

@@ -9,26 +9,34 @@ from functools import reduce
 from typing import assert_never
 
 from services.command.domain.incident import (
+    activation,
     decision_rules,
     decisions,
     facts,
     figures,
     grading,
     lifecycle,
+    links,
+    merge,
     need_rules,
     needs,
     objectives,
+    organisation,
     post,
     response,
+    response_rules,
     series,
     series_rules,
+    split,
     task_rules,
     tasks,
+    transfer,
 )
 from services.command.domain.incident.contents import SituationReportTable
 from services.command.domain.incident.decision_classes import DecisionClasses
 from services.command.domain.incident.drafting import Ground
 from services.command.domain.incident.grade_tables import GradeTables
+from services.command.domain.incident.roles import PostTable
 from services.command.domain.incident_types import IncidentTypes
 from services.runtime.rejection import Forbidden
 
@@ -43,8 +51,11 @@ Act = (
     | objectives.Command
     | tasks.Command
     | needs.Command
+    | links.Command
+    | merge.Command
+    | split.Command
 )
-Command = lifecycle.OpenIncident | Act
+Command = lifecycle.OpenIncident | split.OpenSplit | Act
 Event = (
     lifecycle.Event
     | figures.Event
@@ -56,6 +67,9 @@ Event = (
     | objectives.Event
     | tasks.Event
     | needs.Event
+    | links.Event
+    | merge.Event
+    | split.Event
 )
 
 
@@ -67,6 +81,7 @@ class Rules:
     decisions: DecisionClasses
     grading: GradeTables
     situation_reports: SituationReportTable
+    post: PostTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +102,9 @@ class Open:
     objectives: objectives.Objectives = field(default_factory=objectives.Objectives)
     work: tasks.Work = field(default_factory=tasks.Work)
     needs: needs.Needs = field(default_factory=needs.Needs)
+    links: links.Links = field(default_factory=links.Links)
+    merges: merge.Merges = field(default_factory=merge.Merges)
+    splits: split.Splits = field(default_factory=split.Splits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +114,23 @@ class Closed:
     was: Open
 
 
-State = Open | Closed | None
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Replaced by ``into``; read-only but for what its own decisions still lack.
+
+    Until it is ``concluded`` it may be ``into`` that is replaced, and this one that goes on.
+    """
+
+    was: Open
+    begun: merge.MergeBegun
+    into: str
+    concluded: bool = False
+
+
+State = Open | Closed | Merged | None
 INITIAL: State = None
 CLOSED = "INCIDENT_CLOSED"
+ABSORBED = "INCIDENT_ABSORBED"
 
 
 def decide(rules: Rules, command: Command, state: State) -> list[Event]:
@@ -108,9 +140,8 @@ def decide(rules: Rules, command: Command, state: State) -> list[Event]:
 
 
 def _asked(rules: Rules, command: Command, state: State) -> list[Event]:
-    if isinstance(command, lifecycle.OpenIncident):
-        was = state.was if isinstance(state, Closed) else state
-        return [*lifecycle.open_(command, None if was is None else was.reports)]
+    if isinstance(command, lifecycle.OpenIncident | split.OpenSplit):
+        return [*_open(command, there(state))]
     match state:
         case Open():
             _within(command, state)
@@ -121,21 +152,64 @@ def _asked(rules: Rules, command: Command, state: State) -> list[Event]:
                 return [*lifecycle.reopen(command, was.adcode)]
             if isinstance(command, lifecycle.CloseIncident):
                 return []
+            if isinstance(command, merge.AbsorbIncident):
+                return [*_absorb_closed(command, was)]
             raise lifecycle.closed(command.incident_id)
+        case Merged(was):
+            _within(command, was)
+            return [*_after_merge(rules, command, state)]
         case None:
             raise lifecycle.unknown(command.incident_id)
         case _:
             assert_never(state)
 
 
+def _open(command: lifecycle.OpenIncident | split.OpenSplit, was: Open | None) -> Sequence[Event]:
+    match command:
+        case lifecycle.OpenIncident():
+            return lifecycle.open_(command, None if was is None else was.reports)
+        case split.OpenSplit():
+            if was is None:
+                return split.open_(command)
+            if was.splits.source == command.begun.incident_id:
+                return []
+            raise lifecycle.exists(command.incident_id)
+        case _:
+            assert_never(command)
+
+
+def _after_merge(rules: Rules, command: Act, state: Merged) -> Sequence[Event]:
+    """Decide what may still be done with an incident that was merged."""
+    match command:
+        case merge.BeginMerge(into=into) if into in {state.begun.into, state.into}:
+            return []
+        case merge.ConcludeMerge():
+            return [] if state.concluded else merge.conclude(command, state.was.adcode, state.begun)
+        case merge.BreakRing():
+            held = holdings(state.was)
+            return merge.break_ring(command, state.was.adcode, state.into, held)
+        case (
+            decisions.CompleteDecisionStep()
+            | decisions.ApproveDecision()
+            | decisions.RejectDecision()
+            | decisions.RecordDissent()
+        ):
+            return _act(rules, command, state.was)
+        case _:
+            raise merge.merged(command.incident_id, state.into)
+
+
 def _act(rules: Rules, command: Act, state: Open) -> Sequence[Event]:
     """Decide what may be done with an open incident."""
+    post.require(rules.post, command, state.post)
     match command:
-        case lifecycle.AttachReport():
+        case lifecycle.AttachReport(report_id=report_id):
+            split.require_stayed(state.incident_id, report_id, state.splits)
             return lifecycle.attach(command, state.adcode, state.reports)
         case lifecycle.CloseIncident():
-            response.require_none(state.incident_id, state.response)
+            response_rules.require_none(state.incident_id, state.response)
             decision_rules.require_settled(state.incident_id, state.decisions)
+            split.require_none_begun(state.incident_id, state.splits)
             return [*_call_off(command, state), *lifecycle.close(command, state.adcode)]
         case lifecycle.ReopenIncident():
             return []
@@ -153,9 +227,33 @@ def _act(rules: Rules, command: Act, state: Open) -> Sequence[Event]:
             | response.ChangeResponseLevel()
             | response.TerminateResponse()
         ):
-            return response.decide(command, state.adcode, state.response)
-        case post.EstablishCommand() | post.ProposeTransfer() | post.AcceptTransfer():
-            return post.decide(command, state.adcode, state.post)
+            return activation.decide(
+                rules.decisions,
+                command,
+                _situation(state),
+                state.response,
+                state.decisions,
+                _known(command, state),
+                state.work,
+            )
+        case response.ApproveResponse():
+            return response_rules.approve(command, _situation(state), state.response)
+        case (
+            post.EstablishCommand()
+            | transfer.ProposeTransfer()
+            | transfer.AcknowledgeBriefing()
+            | transfer.AcceptTransfer()
+            | transfer.DeclineTransfer()
+            | transfer.WithdrawTransfer()
+            | transfer.TakeCommand()
+            | organisation.EstablishHeadquarters()
+            | organisation.CloseHeadquarters()
+            | organisation.AssignRole()
+            | organisation.RelieveRole()
+            | organisation.JoinUnifiedCommand()
+            | organisation.LeaveUnifiedCommand()
+        ):
+            return post.decide(rules.post, command, state.adcode, state.post)
         case (
             decisions.RecordDecision()
             | decisions.CompleteDecisionStep()
@@ -196,6 +294,19 @@ def _act(rules: Rules, command: Act, state: Open) -> Sequence[Event]:
             | needs.CancelNeed()
         ):
             return need_rules.decide(command, state.adcode, state.needs, state.objectives)
+        case links.LinkIncident() | links.UnlinkIncident():
+            return links.decide(command, state.adcode, state.links)
+        case merge.BeginMerge():
+            split.require_none_begun(state.incident_id, state.splits)
+            return merge.begin(command, state.adcode, standing(state))
+        case merge.AbsorbIncident():
+            return merge.absorb(command, state.adcode, state.merges, holdings(state))
+        case merge.BreakRing() | merge.ConcludeMerge():
+            return []
+        case split.BeginSplit():
+            return split.begin(command, state.adcode, state.splits, state.reports, state.work)
+        case split.ConcludeSplit():
+            return split.conclude(command, state.adcode, state.splits)
         case _:
             assert_never(command)
 
@@ -253,9 +364,23 @@ def evolve(state: State, event: Event) -> State:
         case Closed(was), lifecycle.IncidentReopened():
             return replace(was, series=series.resume(was.series))
         case Open(), lifecycle.IncidentClosed():
-            return Closed(state)
+            return Closed(_commanded(state, event))
+        case Open(), merge.MergeBegun():
+            return Merged(state, event, event.into)
+        case Merged(concluded=False), merge.IncidentMerged():
+            return replace(state, into=event.into, concluded=True)
+        case Merged(was, concluded=False), merge.MergeAbandoned():
+            return was
+        case Merged(was), (
+            decisions.DecisionStepCompleted()
+            | decisions.DecisionApproved()
+            | decisions.DecisionRejected()
+            | decisions.DissentRecorded()
+            | decisions.DecisionRevoked()
+        ):
+            return replace(state, was=_advance(was, event))
         case Open(), _:
-            return _advance(state, event)
+            return _commanded(_advance(state, event), event)
         case _:
             return state
 
@@ -290,9 +415,24 @@ def _advance(state: Open, event: Event) -> Open:
             response.ResponseActivated()
             | response.ResponseLevelChanged()
             | response.ResponseTerminated()
+            | response.ResponseApproved()
         ):
             return replace(state, response=response.evolve(state.response, event))
-        case post.CommandEstablished() | post.TransferProposed() | post.CommandTransferred():
+        case (
+            post.CommandEstablished()
+            | transfer.TransferProposed()
+            | transfer.BriefingAcknowledged()
+            | transfer.CommandTransferred()
+            | transfer.TransferDeclined()
+            | transfer.TransferWithdrawn()
+            | transfer.CommandTaken()
+            | organisation.HeadquartersEstablished()
+            | organisation.HeadquartersClosed()
+            | organisation.RoleAssigned()
+            | organisation.RoleRelieved()
+            | organisation.UnifiedCommandJoined()
+            | organisation.UnifiedCommandLeft()
+        ):
             return replace(state, post=post.evolve(state.post, event))
         case (
             decisions.DecisionRecorded()
@@ -333,8 +473,48 @@ def _advance(state: Open, event: Event) -> Open:
             | needs.NeedCancelled()
         ):
             return replace(state, needs=need_rules.evolve(state.needs, event))
+        case links.IncidentLinked() | links.IncidentUnlinked():
+            return replace(state, links=links.evolve(state.links, event))
+        case merge.IncidentAbsorbed():
+            return _with_absorbed(state, event)
+        case merge.MergeBegun() | merge.MergeAbandoned() | merge.IncidentMerged():
+            return state
+        case split.SplitBegun():
+            return _without_split(state, event)
+        case split.IncidentSplitOff():
+            work = replace(state.work, tasks={**state.work.tasks, **event.tasks})
+            return replace(state, work=work, splits=split.evolve(state.splits, event))
+        case split.IncidentSplit():
+            return replace(state, splits=split.evolve(state.splits, event))
         case _:
             assert_never(event)
+
+
+def _with_absorbed(state: Open, event: merge.IncidentAbsorbed) -> Open:
+    held = merge.taken_over(holdings(state), event)
+    return replace(
+        state,
+        reports=state.reports | frozenset(event.reports),
+        reported_at=min(state.reported_at, event.reported_at),
+        facts=held.facts,
+        work=held.work,
+        objectives=held.objectives,
+        needs=held.needs,
+        links=links.taken_over(state.links, event),
+        merges=merge.evolve(state.merges, event),
+        splits=split.come_back(state.splits, event.reports),
+    )
+
+
+def _without_split(state: Open, event: split.SplitBegun) -> Open:
+    known, work = split.without(event, state.facts, state.work)
+    return replace(
+        state,
+        reports=state.reports - {report.report_id for report in event.reports},
+        facts=known,
+        work=work,
+        splits=split.evolve(state.splits, event),
+    )
 
 
 def _graded_by(state: Open) -> grading.Subject:
@@ -347,6 +527,25 @@ def _graded_by(state: Open) -> grading.Subject:
     )
 
 
+COMMANDING = (
+    lifecycle.IncidentClosed
+    | response.Event
+    | decisions.DecisionRecorded
+    | objectives.ObjectiveSet
+    | objectives.ObjectiveClosed
+    | tasks.TaskAssigned
+    | tasks.TaskReassigned
+    | tasks.TaskCancelled
+)
+
+
+def _commanded(state: Open, event: Event) -> Open:
+    """Note when somebody last commanded: nobody else can turn out to have done so then."""
+    if not isinstance(event, COMMANDING):
+        return state
+    return replace(state, post=post.acted(state.post, event.occurred_at))
+
+
 def _said(
     known: facts.Facts, event: lifecycle.IncidentOpened | lifecycle.ReportAttached
 ) -> facts.Facts:
@@ -354,16 +553,39 @@ def _said(
     return facts.take_in(known, said)
 
 
-def _known(command: decisions.Command, state: Open) -> decisions.Known:
+def _situation(state: Open) -> response_rules.Situation:
+    return response_rules.Situation(
+        adcode=state.adcode,
+        type_code=state.type_code,
+        grade=state.grading.grade,
+        standing=state.facts.standing(),
+    )
+
+
+def _known(command: decisions.Command | response.Ordering, state: Open) -> decisions.Known:
     """Return what a decision may rest on here, and which posts its caller holds."""
     standing = (fact.fact_id for fact in state.facts.standing().values())
-    commands = state.post.commander == command.by.subject
     return decisions.Known(
         reports=state.reports,
         facts={*state.facts.known, *standing},
         situation_reports=state.series.submitted,
-        posts=frozenset({"incident_commander"} if commands else ()),
+        posts=state.post.roles_of(command.by.subject, state.post.moment(command.occurred_at)),
     )
+
+
+def require_open(incident_id: str, state: State) -> Open:
+    """Return an incident that may be acted on, or raise why it may not."""
+    match state:
+        case Open():
+            return state
+        case Closed():
+            raise lifecycle.closed(incident_id)
+        case Merged():
+            raise merge.merged(incident_id, state.into)
+        case None:
+            raise lifecycle.unknown(incident_id)
+        case _:
+            assert_never(state)
 
 
 def report_ground(rules: Rules, state: Open) -> Ground:
@@ -376,6 +598,35 @@ def report_ground(rules: Rules, state: Open) -> Ground:
         grade=state.grading.grade,
         standing=state.facts.standing(),
     )
+
+
+def there(state: State) -> Open | None:
+    """Return what an incident is, or was before it was closed or merged."""
+    return state.was if isinstance(state, Closed | Merged) else state
+
+
+def standing(state: Open) -> merge.Standing:
+    return merge.Standing(level=state.response.level, commander=state.post.commander)
+
+
+def holdings(state: Open) -> merge.Holdings:
+    return merge.Holdings(
+        facts=state.facts, work=state.work, objectives=state.objectives, needs=state.needs
+    )
+
+
+def _absorb_closed(command: merge.AbsorbIncident, was: Open) -> Sequence[Event]:
+    """Open an incident again that was closed while another was being merged into it."""
+    absorbed = merge.absorb(command, was.adcode, was.merges, holdings(was))
+    if not absorbed:
+        return []
+    reopen = lifecycle.ReopenIncident(
+        by=command.by,
+        incident_id=command.incident_id,
+        reason=ABSORBED,
+        occurred_at=command.occurred_at,
+    )
+    return [*lifecycle.reopen(reopen, was.adcode), *absorbed]
 
 
 def _call_off(command: lifecycle.CloseIncident, state: Open) -> Sequence[Event]:
