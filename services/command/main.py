@@ -16,6 +16,7 @@ from anlan.command.v1 import need_service_pb2 as need_pb
 from anlan.command.v1 import objective_service_pb2 as objective_pb
 from anlan.command.v1 import plan_service_pb2 as plan_pb
 from anlan.command.v1 import report_service_pb2 as report_pb
+from anlan.command.v1 import response_service_pb2 as response_pb
 from anlan.command.v1 import situation_report_service_pb2 as situation_pb
 from anlan.command.v1 import task_service_pb2 as task_pb
 from anlan.command.v1.command_post_service_pb2_grpc import (
@@ -30,6 +31,7 @@ from anlan.command.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_se
 from anlan.command.v1.objective_service_pb2_grpc import add_ObjectiveServiceServicer_to_server
 from anlan.command.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
 from anlan.command.v1.report_service_pb2_grpc import add_ReportServiceServicer_to_server
+from anlan.command.v1.response_service_pb2_grpc import add_ResponseServiceServicer_to_server
 from anlan.command.v1.situation_report_service_pb2_grpc import (
     add_SituationReportServiceServicer_to_server,
 )
@@ -51,7 +53,9 @@ from services.command.servicer.incident import IncidentServicer
 from services.command.servicer.need import NeedServicer
 from services.command.servicer.objective import ObjectiveServicer
 from services.command.servicer.plan import PlanServicer
+from services.command.servicer.planning import Planning
 from services.command.servicer.report import ReportServicer
+from services.command.servicer.response import ResponseServicer
 from services.command.servicer.situation_report import SituationReportServicer
 from services.command.servicer.task import TaskServicer
 from services.runtime import app, broker, reference
@@ -78,6 +82,7 @@ async def serve(settings: Settings) -> None:
     rules = rulebook.load(settings.reference)
     incidents = CommandHandler(store, incident_decider(rules))
     plans = CommandHandler(store, PLAN)
+    planning = Planning(plans=plans, incidents=incidents)
     types = reference.load(settings.reference, "incident_types", IncidentTypes)
     regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
@@ -95,6 +100,7 @@ async def serve(settings: Settings) -> None:
     add_IncidentServiceServicer_to_server(
         IncidentServicer(
             incidents=incidents,
+            planning=planning,
             model=model,
             types=types,
             report_table=rules.situation_reports,
@@ -113,6 +119,9 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
     add_PlanServiceServicer_to_server(PlanServicer(plans=plans, model=model, now=now), server.grpc)
+    add_ResponseServiceServicer_to_server(
+        ResponseServicer(incidents=incidents, planning=planning, model=model, now=now), server.grpc
+    )
     add_CommandPostServiceServicer_to_server(
         CommandPostServicer(incidents=incidents, model=model, table=rules.post, now=now),
         server.grpc,
@@ -178,6 +187,7 @@ async def serve(settings: Settings) -> None:
                 post_pb.DESCRIPTOR.services_by_name["CommandPostService"].full_name,
                 decision_pb.DESCRIPTOR.services_by_name["DecisionService"].full_name,
                 plan_pb.DESCRIPTOR.services_by_name["PlanService"].full_name,
+                response_pb.DESCRIPTOR.services_by_name["ResponseService"].full_name,
                 situation_pb.DESCRIPTOR.services_by_name["SituationReportService"].full_name,
             ],
             [model],

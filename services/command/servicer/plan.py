@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, case, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from anlan.command.v1 import plan_service_pb2 as pb
 from anlan.command.v1.plan_service_pb2_grpc import PlanServiceServicer
+from services.command.domain.incident import lifecycle
 from services.command.domain.plan import decider
 from services.command.domain.plan.commands import (
     AssessPlan,
@@ -23,16 +25,16 @@ from services.command.domain.plan.commands import (
     ReviewPlan,
     RevisePlan,
 )
-from services.command.domain.plan.events import Event
+from services.command.projections.exercises import EXERCISES
+from services.command.projections.incidents import INCIDENTS
 from services.command.projections.plans import PLAN_ACTS, PLAN_VERSIONS, PLANS
+from services.command.servicer import conformance
 from services.command.servicer import plan_messages as messages
-from services.runtime import call, paging, reading
-from services.runtime.handle import CommandHandler, Written
-from services.runtime.readmodel import ReadModel
-from services.runtime.times import said
-
-Plans = CommandHandler[Command, decider.State, Event]
-WATCH_PAGE = 500
+from services.command.servicer.planning import Plans
+from services.runtime import call, paging, reading, watching
+from services.runtime.handle import Written
+from services.runtime.readmodel import ReadModel, Seen
+from services.runtime.times import known, of_micros, said, to_proto
 
 SHOWN = case((PLANS.c.in_force > 0, PLANS.c.in_force), else_=PLANS.c.newest)
 """The version that a list shows of a plan."""
@@ -163,7 +165,7 @@ class PlanServicer(PlanServiceServicer):
         return pb.RetirePlanResponse(etag=written.etag, position=written.position)
 
     async def _act(self, request: Any, command: Command) -> Written:
-        cause = call.current().cause(request.request_id)
+        cause = call.current().cause(request.request_id, command.plan_id)
         return await self.plans.handle(command.plan_id, command, cause, etag=request.etag)
 
     async def GetPlan(self, request: pb.GetPlanRequest, context: Any) -> pb.GetPlanResponse:
@@ -214,18 +216,47 @@ class PlanServicer(PlanServiceServicer):
     async def WatchPlans(
         self, request: pb.WatchPlansRequest, context: Any
     ) -> AsyncIterator[pb.WatchPlansResponse]:
-        last = request.resume_position
-        column = PLANS.c
-        while True:
-            statement = (
-                LISTED.where(column.position > last).order_by(column.position).limit(WATCH_PAGE)
-            )
-            if request.adcode:
-                statement = statement.where(reading.inside(column.adcode, request.adcode))
-            async with self.model.read() as (connection, seen):
-                rows = (await connection.execute(statement)).all()
-            for row in rows:
-                last = row.position
-                yield pb.WatchPlansResponse(plan=messages.plan(row), position=last)
-            if not rows:
-                await self.model.advanced(seen.position)
+        statement = LISTED
+        if request.adcode:
+            statement = statement.where(reading.inside(PLANS.c.adcode, request.adcode))
+        async for row in watching.changes(
+            self.model, statement, PLANS.c.position, request.resume_position
+        ):
+            yield pb.WatchPlansResponse(plan=messages.plan(row), position=row.position)
+
+    async def GetConformance(
+        self, request: pb.GetConformanceRequest, context: Any
+    ) -> pb.GetConformanceResponse:
+        key, now = request.incident_id, self.now()
+        there = select(INCIDENTS.c.exercise).where(INCIDENTS.c.incident_id == key)
+        async with reading.rows(self.model, request.read, now) as (connection, seen):
+            exercise = await connection.scalar(there)
+            if exercise is None:
+                raise lifecycle.unknown(key)
+            until = await _clock(connection, exercise) or _instant(request.read, seen, now)
+            found, unplanned = await conformance.of_incident(connection, key, until)
+        response = pb.GetConformanceResponse(
+            incident_id=key,
+            activations=found,
+            unplanned_activations=unplanned,
+            judge_time=to_proto(until),
+        )
+        reading.freshen(response.freshness, seen)
+        return response
+
+
+async def _clock(connection: AsyncConnection, exercise: str) -> datetime | None:
+    """Return what the clock of a scripted exercise shows."""
+    shown = select(EXERCISES.c.time).where(EXERCISES.c.exercise == exercise)
+    return of_micros(await connection.scalar(shown))
+
+
+def _instant(options: Any, seen: Seen, now: datetime) -> datetime:
+    """Return the instant that a read of the past speaks of."""
+    match options.WhichOneof("as_of"):
+        case "as_of_time":
+            return known(options, "as_of_time")
+        case "as_of_position":
+            return seen.time
+        case _:
+            return now

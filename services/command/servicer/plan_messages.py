@@ -9,7 +9,6 @@ import msgspec
 
 from anlan.command.v1 import incident_service_pb2 as incident_pb
 from anlan.command.v1 import plan_service_pb2 as pb
-from services.command.domain.incident.facts import Metric
 from services.command.domain.plan.content import (
     Approver,
     Condition,
@@ -23,6 +22,7 @@ from services.command.domain.plan.content import (
 )
 from services.command.domain.plan.events import Stage, Verdict
 from services.command.projections.plans import RETIRED, SUPERSEDED
+from services.command.servicer.figure_messages import METRIC_OF, METRICS
 from services.command.servicer.messages import GRADE_OF, GRADES, LEVEL_OF, LEVELS
 from services.runtime.times import of_micros, to_proto
 
@@ -116,7 +116,7 @@ def _condition(message: pb.PlanCondition) -> Condition:
         text=message.text,
         thresholds=tuple(
             Threshold(
-                metrics=tuple(Metric(metric) for metric in threshold.metrics),
+                metrics=tuple(METRIC_OF[metric] for metric in threshold.metrics),
                 at_least=threshold.at_least,
             )
             for threshold in message.thresholds
@@ -157,7 +157,10 @@ def condition_message(value: Condition) -> pb.PlanCondition:
         clause=value.clause,
         text=value.text,
         thresholds=[
-            pb.PlanThreshold(metrics=threshold.metrics, at_least=threshold.at_least)
+            pb.PlanThreshold(
+                metrics=[METRICS[metric] for metric in threshold.metrics],
+                at_least=threshold.at_least,
+            )
             for threshold in value.thresholds
         ],
         grade=GRADES[value.grade] if value.grade else incident_pb.GRADE_UNSPECIFIED,

@@ -1,73 +1,126 @@
-"""响应: the level at which the authorities respond, from activation to termination."""
+"""响应: the level at which the authorities respond, from activation to termination.
+
+A response is activated under a plan that is in force, or, where none is named, in free words:
+then it stands flagged as activated without a published plan.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
 from services.command.domain.levels import Level
+from services.command.domain.plan.content import InForce
 from services.runtime.actor import Actor
-from services.runtime.rejection import Rejection
 
 __all__ = [
     "ActivateResponse",
+    "Approval",
+    "ApproveResponse",
+    "Approved",
     "ChangeResponseLevel",
     "Command",
     "Event",
     "Level",
     "Response",
     "ResponseActivated",
+    "ResponseApproved",
     "ResponseLevelChanged",
     "ResponseTerminated",
     "TerminateResponse",
-    "decide",
     "evolve",
-    "require_none",
 ]
+
+
+class Approval(StrEnum):
+    """How it is known that who may approve has approved."""
+
+    STATED = "stated"  # no plan says who may: the approver is as named
+    OWN = "own"  # the caller may
+    RECORDED = "recorded"  # the approver said so before, under an own token
+    AWAITED = "awaited"  # urgent: it was said by word of mouth, and is flagged until it is recorded
+
+
+# Commands.  ``under`` is the plan's version, looked up for the command; None without a plan.
+# ``urgent`` says why an approval could not be waited for; empty where it was.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActivateResponse:
+    """``clauses`` are the start conditions that people judged to be met."""
+
     by: Actor
     incident_id: str
+    decision_id: str
     level: Level
     plan: str
     approver: str
     reason: str
     occurred_at: datetime
+    under: InForce | None = None
+    clauses: tuple[str, ...] = ()
+    urgent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeResponseLevel:
     by: Actor
     incident_id: str
+    decision_id: str
     level: Level
     approver: str
     reason: str
     occurred_at: datetime
+    under: InForce | None = None
+    clauses: tuple[str, ...] = ()
+    urgent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TerminateResponse:
     by: Actor
     incident_id: str
+    decision_id: str
     approver: str
     reason: str
     occurred_at: datetime
+    under: InForce | None = None
 
 
-Command = ActivateResponse | ChangeResponseLevel | TerminateResponse
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveResponse:
+    """Approve ``level``, before it is decided or after; None approves the termination."""
+
+    by: Actor
+    incident_id: str
+    under: InForce
+    level: Level | None
+    note: str
+    occurred_at: datetime
+
+
+Ordering = ActivateResponse | ChangeResponseLevel | TerminateResponse
+Command = Ordering | ApproveResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseActivated:
+    """``plan_id`` is empty, and ``plan_version`` 0, where no published plan was named."""
+
     incident_id: str
     adcode: str
     level: Level
     plan: str
+    plan_id: str
+    plan_version: int
+    clauses: tuple[str, ...]
     approver: str
+    approval: Approval
+    urgent: str
     reason: str
+    decision_id: str
     occurred_at: datetime
 
 
@@ -77,8 +130,15 @@ class ResponseLevelChanged:
     adcode: str
     previous_level: Level
     level: Level
+    plan: str
+    plan_id: str
+    plan_version: int
+    clauses: tuple[str, ...]
     approver: str
+    approval: Approval
+    urgent: str
     reason: str
+    decision_id: str
     occurred_at: datetime
 
 
@@ -86,112 +146,92 @@ class ResponseLevelChanged:
 class ResponseTerminated:
     incident_id: str
     adcode: str
+    previous_level: Level | None
+    plan: str
+    plan_id: str
+    plan_version: int
     approver: str
+    approval: Approval
     reason: str
+    decision_id: str
     occurred_at: datetime
 
 
-Event = ResponseActivated | ResponseLevelChanged | ResponseTerminated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseApproved:
+    """``title`` is what the plan calls the approver of ``level``; of a termination it is None."""
+
+    incident_id: str
+    adcode: str
+    plan_id: str
+    plan_version: int
+    level: Level | None
+    title: str
+    note: str
+    approved_by: str
+    occurred_at: datetime
+
+
+Ordered = ResponseActivated | ResponseLevelChanged | ResponseTerminated
+Event = Ordered | ResponseApproved
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """An approval that waits to be used."""
+
+    plan_id: str
+    plan_version: int
+    level: Level | None
+    approved_by: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """``level`` is None while no response is active."""
+    """``level`` is None while no response is active; ``since`` when the last one was activated.
+
+    ``awaits`` is the level that was ordered in haste and is not approved yet.
+    """
 
     level: Level | None = None
-
-
-def decide(command: Command, adcode: str, response: Response) -> list[Event]:
-    match command:
-        case ActivateResponse():
-            return activate(command, adcode, response)
-        case ChangeResponseLevel():
-            return change_level(command, adcode, response)
-        case TerminateResponse():
-            return terminate(command, adcode, response)
-        case _:
-            assert_never(command)
-
-
-def activate(command: ActivateResponse, adcode: str, response: Response) -> list[Event]:
-    if response.level is command.level:
-        return []
-    if response.level is not None:
-        raise Rejection(
-            "RESPONSE_ACTIVE",
-            f"a level {response.level} response is active: change its level instead",
-            incident_id=command.incident_id,
-            level=response.level,
-        )
-    return [
-        ResponseActivated(
-            incident_id=command.incident_id,
-            adcode=adcode,
-            level=command.level,
-            plan=command.plan,
-            approver=command.approver,
-            reason=command.reason,
-            occurred_at=command.occurred_at,
-        )
-    ]
-
-
-def change_level(command: ChangeResponseLevel, adcode: str, response: Response) -> list[Event]:
-    if response.level is None:
-        raise _no_response(command.incident_id)
-    if response.level is command.level:
-        return []
-    return [
-        ResponseLevelChanged(
-            incident_id=command.incident_id,
-            adcode=adcode,
-            previous_level=response.level,
-            level=command.level,
-            approver=command.approver,
-            reason=command.reason,
-            occurred_at=command.occurred_at,
-        )
-    ]
-
-
-def terminate(command: TerminateResponse, adcode: str, response: Response) -> list[Event]:
-    if response.level is None:
-        raise _no_response(command.incident_id)
-    return [
-        ResponseTerminated(
-            incident_id=command.incident_id,
-            adcode=adcode,
-            approver=command.approver,
-            reason=command.reason,
-            occurred_at=command.occurred_at,
-        )
-    ]
+    plan: str = ""
+    plan_id: str = ""
+    plan_version: int = 0
+    since: datetime | None = None
+    awaits: Level | None = None
+    approvals: frozenset[Approved] = frozenset()
 
 
 def evolve(response: Response, event: Event) -> Response:
     match event:
-        case ResponseActivated(level=level) | ResponseLevelChanged(level=level):
-            return replace(response, level=level)
+        case ResponseActivated():
+            return Response(
+                level=event.level,
+                plan=event.plan,
+                plan_id=event.plan_id,
+                plan_version=event.plan_version,
+                since=event.occurred_at,
+                awaits=event.level if event.approval is Approval.AWAITED else None,
+            )
+        case ResponseLevelChanged():
+            awaits = event.level if event.approval is Approval.AWAITED else None
+            return replace(response, level=event.level, awaits=awaits, approvals=frozenset())
         case ResponseTerminated():
-            return replace(response, level=None)
+            return replace(response, level=None, approvals=frozenset())
+        case ResponseApproved():
+            if response.awaits is not None and _settles(response, event):
+                return replace(response, awaits=None)
+            approved = Approved(
+                plan_id=event.plan_id,
+                plan_version=event.plan_version,
+                level=event.level,
+                approved_by=event.approved_by,
+            )
+            return replace(response, approvals=response.approvals | {approved})
         case _:
             assert_never(event)
 
 
-def require_none(incident_id: str, response: Response) -> None:
-    """Raise the refusal of what needs that no response is active."""
-    if response.level is not None:
-        raise Rejection(
-            "RESPONSE_ACTIVE",
-            f"a level {response.level} response is active: terminate it first",
-            incident_id=incident_id,
-            level=response.level,
-        )
-
-
-def _no_response(incident_id: str) -> Rejection:
-    return Rejection(
-        "NO_RESPONSE_ACTIVE",
-        f"no response is active on incident {incident_id}: activate one",
-        incident_id=incident_id,
-    )
+def _settles(response: Response, event: ResponseApproved) -> bool:
+    awaited = (response.plan_id, response.plan_version, response.awaits)
+    return awaited == (event.plan_id, event.plan_version, event.level)

@@ -565,6 +565,11 @@ class Incident(google.protobuf.message.Message):
     PROPOSED_GRADE_FIELD_NUMBER: builtins.int
     RESPONSE_MISMATCHED_FIELD_NUMBER: builtins.int
     REPLACED_BY_FIELD_NUMBER: builtins.int
+    PLAN_ID_FIELD_NUMBER: builtins.int
+    PLAN_VERSION_FIELD_NUMBER: builtins.int
+    PLAN_FIELD_NUMBER: builtins.int
+    RESPONSE_UNPLANNED_FIELD_NUMBER: builtins.int
+    APPROVAL_AWAITED_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     title: builtins.str
     state: Global___IncidentState.ValueType
@@ -586,6 +591,15 @@ class Incident(google.protobuf.message.Message):
     """Whether the alarm is up that the response does not fit the grade."""
     replaced_by: builtins.str
     """The incident that goes on in its place; empty unless this one was merged."""
+    plan_id: builtins.str
+    """The plan that the response is, or was last, under; empty and 0 without a published plan."""
+    plan_version: builtins.int
+    plan: builtins.str
+    """The same in words, as it was called then."""
+    response_unplanned: builtins.bool
+    """Whether a response is active that was activated without a published plan."""
+    approval_awaited: builtins.bool
+    """Whether a response was ordered in haste and its approval is still to be recorded."""
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -629,9 +643,14 @@ class Incident(google.protobuf.message.Message):
         proposed_grade: Global___Grade.ValueType = ...,
         response_mismatched: builtins.bool = ...,
         replaced_by: builtins.str = ...,
+        plan_id: builtins.str = ...,
+        plan_version: builtins.int = ...,
+        plan: builtins.str = ...,
+        response_unplanned: builtins.bool = ...,
+        approval_awaited: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "report_time", b"report_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "position", b"position", "proposed_grade", b"proposed_grade", "replaced_by", b"replaced_by", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "response_mismatched", b"response_mismatched", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approval_awaited", b"approval_awaited", "casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "plan", b"plan", "plan_id", b"plan_id", "plan_version", b"plan_version", "position", b"position", "proposed_grade", b"proposed_grade", "replaced_by", b"replaced_by", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "response_mismatched", b"response_mismatched", "response_unplanned", b"response_unplanned", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
 
 Global___Incident: typing_extensions.TypeAlias = Incident
 
@@ -700,17 +719,35 @@ class ActivateResponseRequest(google.protobuf.message.Message):
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    PLAN_ID_FIELD_NUMBER: builtins.int
+    CLAUSES_FIELD_NUMBER: builtins.int
+    URGENT_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     level: Global___ResponseLevel.ValueType
     plan: builtins.str
-    """The plan (预案) under which, and its clause."""
+    """The plan (预案) and its clause in words; only where plan_id is empty: the response is then
+    flagged as activated without a published plan.
+    """
     approver: builtins.str
-    """Who approved it."""
+    """Who approved it.  Under a plan: the subject of whoever its level names, who is the caller, or
+    has recorded the approval (ApproveResponse), or gave it by word of mouth (urgent).
+    """
     reason: builtins.str
     etag: builtins.str
+    plan_id: builtins.str
+    """A plan of which a version was in force at occur_time."""
+    urgent: builtins.str
+    """Why the approval could not be waited for; the response is flagged until it is recorded."""
+    decision_id: builtins.str
+    """Of the decision that it is.  Chosen by the caller, or derived from request_id when empty."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def clauses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The start conditions that people judged to be met; those that hold by the figures are added."""
+
     def __init__(
         self,
         *,
@@ -722,9 +759,13 @@ class ActivateResponseRequest(google.protobuf.message.Message):
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        plan_id: builtins.str = ...,
+        clauses: collections.abc.Iterable[builtins.str] | None = ...,
+        urgent: builtins.str = ...,
+        decision_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approver", b"approver", "etag", b"etag", "incident_id", b"incident_id", "level", b"level", "occur_time", b"occur_time", "plan", b"plan", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approver", b"approver", "clauses", b"clauses", "decision_id", b"decision_id", "etag", b"etag", "incident_id", b"incident_id", "level", b"level", "occur_time", b"occur_time", "plan", b"plan", "plan_id", b"plan_id", "reason", b"reason", "request_id", b"request_id", "urgent", b"urgent"]) -> None: ...
 
 Global___ActivateResponseRequest: typing_extensions.TypeAlias = ActivateResponseRequest
 
@@ -734,15 +775,18 @@ class ActivateResponseResponse(google.protobuf.message.Message):
 
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
     etag: builtins.str
     position: builtins.int
+    decision_id: builtins.str
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        decision_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["decision_id", b"decision_id", "etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___ActivateResponseResponse: typing_extensions.TypeAlias = ActivateResponseResponse
 
@@ -757,14 +801,23 @@ class ChangeResponseLevelRequest(google.protobuf.message.Message):
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    CLAUSES_FIELD_NUMBER: builtins.int
+    URGENT_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     level: Global___ResponseLevel.ValueType
     approver: builtins.str
     reason: builtins.str
     etag: builtins.str
+    urgent: builtins.str
+    decision_id: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def clauses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """These as in ActivateResponseRequest, of the plan that the response is under."""
+
     def __init__(
         self,
         *,
@@ -775,9 +828,12 @@ class ChangeResponseLevelRequest(google.protobuf.message.Message):
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        clauses: collections.abc.Iterable[builtins.str] | None = ...,
+        urgent: builtins.str = ...,
+        decision_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approver", b"approver", "etag", b"etag", "incident_id", b"incident_id", "level", b"level", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approver", b"approver", "clauses", b"clauses", "decision_id", b"decision_id", "etag", b"etag", "incident_id", b"incident_id", "level", b"level", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "urgent", b"urgent"]) -> None: ...
 
 Global___ChangeResponseLevelRequest: typing_extensions.TypeAlias = ChangeResponseLevelRequest
 
@@ -787,15 +843,18 @@ class ChangeResponseLevelResponse(google.protobuf.message.Message):
 
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
     etag: builtins.str
     position: builtins.int
+    decision_id: builtins.str
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        decision_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["decision_id", b"decision_id", "etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___ChangeResponseLevelResponse: typing_extensions.TypeAlias = ChangeResponseLevelResponse
 
@@ -809,11 +868,14 @@ class TerminateResponseRequest(google.protobuf.message.Message):
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     approver: builtins.str
     reason: builtins.str
     etag: builtins.str
+    decision_id: builtins.str
+    """Of the decision that it is.  Chosen by the caller, or derived from request_id when empty."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -825,9 +887,10 @@ class TerminateResponseRequest(google.protobuf.message.Message):
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        decision_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approver", b"approver", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["approver", b"approver", "decision_id", b"decision_id", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
 
 Global___TerminateResponseRequest: typing_extensions.TypeAlias = TerminateResponseRequest
 
@@ -837,15 +900,18 @@ class TerminateResponseResponse(google.protobuf.message.Message):
 
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
     etag: builtins.str
     position: builtins.int
+    decision_id: builtins.str
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        decision_id: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["decision_id", b"decision_id", "etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___TerminateResponseResponse: typing_extensions.TypeAlias = TerminateResponseResponse
 

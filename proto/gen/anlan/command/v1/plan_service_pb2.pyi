@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+import anlan.command.v1.figure_pb2
 import anlan.command.v1.incident_service_pb2
 import anlan.type.v1.read_pb2
 import builtins
@@ -123,6 +124,8 @@ class _StepFindingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._En
     """Open, its limit passed."""
     STEP_FINDING_RELEASED: _StepFinding.ValueType  # 6
     """Open when its level or the response ended before its limit: it counts for nothing."""
+    STEP_FINDING_PARTLY_DONE: _StepFinding.ValueType  # 7
+    """Ended in time, with part of it done."""
 
 class StepFinding(_StepFinding, metaclass=_StepFindingEnumTypeWrapper):
     """How a step of the plan went."""
@@ -140,6 +143,8 @@ STEP_FINDING_OVERDUE: StepFinding.ValueType  # 5
 """Open, its limit passed."""
 STEP_FINDING_RELEASED: StepFinding.ValueType  # 6
 """Open when its level or the response ended before its limit: it counts for nothing."""
+STEP_FINDING_PARTLY_DONE: StepFinding.ValueType  # 7
+"""Ended in time, with part of it done."""
 Global___StepFinding: typing_extensions.TypeAlias = StepFinding
 
 @typing.final
@@ -152,13 +157,11 @@ class PlanThreshold(google.protobuf.message.Message):
     AT_LEAST_FIELD_NUMBER: builtins.int
     at_least: builtins.int
     @property
-    def metrics(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Metrics of figures, in their units: dead, missing, …, direct_loss_yuan."""
-
+    def metrics(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.figure_pb2.Metric.ValueType]: ...
     def __init__(
         self,
         *,
-        metrics: collections.abc.Iterable[builtins.str] | None = ...,
+        metrics: collections.abc.Iterable[anlan.command.v1.figure_pb2.Metric.ValueType] | None = ...,
         at_least: builtins.int = ...,
     ) -> None: ...
     def ClearField(self, field_name: typing.Literal["at_least", b"at_least", "metrics", b"metrics"]) -> None: ...
@@ -1254,7 +1257,7 @@ class Conformance(google.protobuf.message.Message):
     plan_version: builtins.int
     plan_title: builtins.str
     score: builtins.int
-    """Steps done in time and in order count 1, those done late or out of order a half, skipped and
+    """Steps done in time and in order count 1, those done late, partly or out of order a half, skipped and
     overdue ones nothing, in percent of all that count; absent while none does.
     """
     @property
@@ -1297,6 +1300,7 @@ class ConformanceCounts(google.protobuf.message.Message):
     OVERDUE_FIELD_NUMBER: builtins.int
     RELEASED_FIELD_NUMBER: builtins.int
     OUT_OF_ORDER_FIELD_NUMBER: builtins.int
+    PARTLY_DONE_FIELD_NUMBER: builtins.int
     done: builtins.int
     late: builtins.int
     skipped: builtins.int
@@ -1304,7 +1308,8 @@ class ConformanceCounts(google.protobuf.message.Message):
     overdue: builtins.int
     released: builtins.int
     out_of_order: builtins.int
-    """Of those done or late, how many before a step that they follow."""
+    """Of those done, late or partly done, how many before a step that they follow."""
+    partly_done: builtins.int
     def __init__(
         self,
         *,
@@ -1315,8 +1320,9 @@ class ConformanceCounts(google.protobuf.message.Message):
         overdue: builtins.int = ...,
         released: builtins.int = ...,
         out_of_order: builtins.int = ...,
+        partly_done: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["done", b"done", "late", b"late", "out_of_order", b"out_of_order", "overdue", b"overdue", "released", b"released", "running", b"running", "skipped", b"skipped"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["done", b"done", "late", b"late", "out_of_order", b"out_of_order", "overdue", b"overdue", "partly_done", b"partly_done", "released", b"released", "running", b"running", "skipped", b"skipped"]) -> None: ...
 
 Global___ConformanceCounts: typing_extensions.TypeAlias = ConformanceCounts
 
