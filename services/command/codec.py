@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from services.command.domain import exercise, report
+from services.command.domain import exercise, report, report_rules
 from services.command.domain.incident import (
     decider,
     decisions,
@@ -33,13 +33,22 @@ from services.command.domain.plan import events as plan_events
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
+
+def _report_v2(old: dict[str, Any]) -> dict[str, Any]:
+    """Return a report of the time before orders and alerts, when nobody asked for a number."""
+    return {**old, "callback": "", "order": None, "alert": None, "supersedes": []}
+
+
 REPORT_CODEC: Codec[report.Event] = Codec(
     {
-        "ReportSubmitted.v1": report.ReportSubmitted,
+        "ReportSubmitted.v2": report.ReportSubmitted,
         "ReportVerified.v1": report.ReportVerified,
         "ReportJoined.v1": report.ReportJoined,
         "ReportRejected.v1": report.ReportRejected,
-    }
+        "ReportSuperseded.v1": report.ReportSuperseded,
+        "OrderAcknowledged.v1": report.OrderAcknowledged,
+    },
+    {"ReportSubmitted.v1": ("ReportSubmitted.v2", _report_v2)},
 )
 
 
@@ -241,8 +250,8 @@ PLAN_CODEC: Codec[plan_events.Event] = Codec(
 REPORT: Decider[report.Command, report.State, report.Event] = Decider(
     category="report",
     initial=report.INITIAL,
-    decide=report.decide,
-    evolve=report.evolve,
+    decide=report_rules.decide,
+    evolve=report_rules.evolve,
     codec=REPORT_CODEC,
 )
 EXERCISE: Decider[exercise.Command, exercise.State, exercise.Event] = Decider(

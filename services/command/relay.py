@@ -83,6 +83,21 @@ def _report(event: report.Event) -> Message | None:
                 type_code=event.type_code,
                 place=_place(event.place),
                 occur_time=to_proto(event.occurred_at),
+                superseded_report_ids=event.supersedes,
+            )
+        case report.ReportSuperseded():
+            return report_pb.ReportSuperseded(
+                report_id=event.report_id,
+                by_report_id=event.by_report_id,
+                occur_time=to_proto(event.occurred_at),
+            )
+        case report.OrderAcknowledged():
+            return report_pb.OrderAcknowledged(
+                report_id=event.report_id,
+                issuer=event.issuer,
+                order_number=event.number,
+                acknowledged_by=event.acknowledged_by,
+                occur_time=to_proto(event.occurred_at),
             )
         case report.ReportVerified():
             return report_pb.ReportVerified(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.command.domain import report
+from services.command.domain import report, report_rules
 from services.command.domain.grades import Grade
 from services.command.domain.incident import decider, lifecycle, response, series, transfer
 from services.command.domain.incident.decider import Closed, Open
@@ -180,14 +180,14 @@ facts = st.sampled_from([reports.submitted, reports.verified, reports.joined, re
 def test_a_report_settles_once_whatever_is_asked(
     history: list[report.Event], wishes: list[report.Command]
 ) -> None:
-    state = reduce(report.evolve, history, report.INITIAL)
+    state = reduce(report_rules.evolve, history, report.INITIAL)
     settlements = 0
     for wish in wishes:
         try:
-            events = report.decide(wish, state)
+            events = report_rules.decide(wish, state)
         except Rejection:
             continue
         settlements += sum(not isinstance(event, report.ReportSubmitted) for event in events)
-        state = reduce(report.evolve, events, state)
+        state = reduce(report_rules.evolve, events, state)
 
     assert settlements <= 1

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import assert_never
 
+from services.command.domain.alert import Alert
 from services.command.domain.casualties import Casualties
 from services.runtime.actor import Actor
 from services.runtime.place import Place
-from services.runtime.rejection import AlreadyExists, Forbidden, NotFound, Rejection
 
 
 class Source(StrEnum):
@@ -22,6 +21,16 @@ class Source(StrEnum):
     SENSOR = "sensor"
     UPSTREAM = "upstream"
     OTHER = "other"
+    SYSTEM = "system"  # another system, by an alert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """上级指令: an order or a notice from above, by its issuer's own number."""
+
+    issuer: str
+    number: str
+    reply_due_at: datetime | None
 
 
 # Commands.
@@ -29,6 +38,8 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitReport:
+    """``supersedes`` are reports that the same sender corrects or takes back by this one."""
+
     by: Actor
     report_id: str
     source: Source
@@ -38,6 +49,10 @@ class SubmitReport:
     casualties: Casualties
     text: str
     occurred_at: datetime
+    callback: str = ""
+    order: Order | None = None
+    alert: Alert | None = None
+    supersedes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +83,24 @@ class RejectReport:
     occurred_at: datetime
 
 
-Command = SubmitReport | VerifyReport | JoinReport | RejectReport
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupersedeReport:
+    """``occurred_at`` is when the later report was said."""
+
+    report_id: str
+    by_report_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgeOrder:
+    by: Actor
+    report_id: str
+    occurred_at: datetime
+
+
+Settlement = VerifyReport | JoinReport | RejectReport
+Command = SubmitReport | Settlement | SupersedeReport | AcknowledgeOrder
 
 
 # Events.
@@ -83,6 +115,10 @@ class ReportSubmitted:
     place: Place
     casualties: Casualties
     text: str
+    callback: str
+    order: Order | None
+    alert: Alert | None
+    supersedes: tuple[str, ...]
     occurred_at: datetime
 
 
@@ -116,15 +152,51 @@ class ReportRejected:
     occurred_at: datetime
 
 
-Event = ReportSubmitted | ReportVerified | ReportJoined | ReportRejected
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportSuperseded:
+    """Its sender has said otherwise since; what it said stays on record."""
+
+    report_id: str
+    by_report_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAcknowledged:
+    report_id: str
+    issuer: str
+    number: str
+    acknowledged_by: str
+    occurred_at: datetime
+
+
+Event = (
+    ReportSubmitted
+    | ReportVerified
+    | ReportJoined
+    | ReportRejected
+    | ReportSuperseded
+    | OrderAcknowledged
+)
 
 
 # State.
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """Not here yet, and superseded already: messages overtake each other."""
+
+    superseded_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
+    """``superseded_by`` has the latest last."""
+
     said: ReportSubmitted
+    superseded_by: tuple[str, ...] = ()
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,166 +209,9 @@ class Settled:
     verified: bool = False
     title: str = ""
     type_code: str = ""
+    superseded_by: tuple[str, ...] = ()
+    acknowledged: bool = False
 
 
-State = Received | Settled | None
+State = Expected | Received | Settled | None
 INITIAL: State = None
-
-
-def decide(command: Command, state: State) -> list[Event]:
-    """Return the facts a command adds, or raise the rule it breaks."""
-    match command:
-        case SubmitReport():
-            return submit(command, state)
-        case VerifyReport():
-            return verify(command, state)
-        case JoinReport():
-            return join(command, state)
-        case RejectReport():
-            return reject(command, state)
-        case _:
-            assert_never(command)
-
-
-def submit(command: SubmitReport, state: State) -> list[Event]:
-    if state is not None:
-        raise AlreadyExists(
-            "REPORT_EXISTS",
-            f"report {command.report_id} was submitted already",
-            report_id=command.report_id,
-        )
-    return [
-        ReportSubmitted(
-            report_id=command.report_id,
-            source=command.source,
-            reporter=command.reporter,
-            type_code=command.type_code,
-            place=command.place,
-            casualties=command.casualties,
-            text=command.text,
-            occurred_at=command.occurred_at,
-        )
-    ]
-
-
-def verify(command: VerifyReport, state: State) -> list[Event]:
-    match state:
-        case Received(said):
-            _within(command.by, said)
-            return [
-                ReportVerified(
-                    report_id=command.report_id,
-                    incident_id=command.incident_id,
-                    title=command.title,
-                    type_code=command.type_code or said.type_code,
-                    place=said.place,
-                    casualties=said.casualties,
-                    reported_at=said.occurred_at,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case Settled(incident_id=incident_id, verified=True) if incident_id == command.incident_id:
-            return []
-        case Settled():
-            raise _settled(command.report_id, state)
-        case None:
-            raise _unknown(command.report_id)
-        case _:
-            assert_never(state)
-
-
-def join(command: JoinReport, state: State) -> list[Event]:
-    match state:
-        case Received(said):
-            _within(command.by, said)
-            return [
-                ReportJoined(
-                    report_id=command.report_id,
-                    incident_id=command.incident_id,
-                    casualties=said.casualties,
-                    reported_at=said.occurred_at,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case Settled(incident_id=incident_id) if incident_id == command.incident_id:
-            return []
-        case Settled():
-            raise _settled(command.report_id, state)
-        case None:
-            raise _unknown(command.report_id)
-        case _:
-            assert_never(state)
-
-
-def reject(command: RejectReport, state: State) -> list[Event]:
-    match state:
-        case Received(said):
-            _within(command.by, said)
-            return [
-                ReportRejected(
-                    report_id=command.report_id,
-                    reason=command.reason,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case Settled(incident_id=""):
-            return []
-        case Settled():
-            raise _settled(command.report_id, state)
-        case None:
-            raise _unknown(command.report_id)
-        case _:
-            assert_never(state)
-
-
-def evolve(state: State, event: Event) -> State:
-    """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
-    match event:
-        case ReportSubmitted():
-            return Received(event) if state is None else state
-        case _ if not isinstance(state, Received):
-            return state
-        case ReportVerified():
-            return Settled(
-                state.said,
-                event.incident_id,
-                event.occurred_at,
-                verified=True,
-                title=event.title,
-                type_code=event.type_code,
-            )
-        case ReportJoined():
-            return Settled(state.said, event.incident_id, event.occurred_at)
-        case ReportRejected():
-            return Settled(state.said, "", event.occurred_at)
-        case _:
-            assert_never(event)
-
-
-def _within(by: Actor, said: ReportSubmitted) -> None:
-    if not by.covers(said.place.adcode):
-        raise Forbidden(
-            "OUTSIDE_JURISDICTION",
-            f"report {said.report_id} is about {said.place.adcode}, "
-            f"{by.subject} acts in {by.jurisdiction}",
-            adcode=said.place.adcode,
-            jurisdiction=by.jurisdiction,
-            subject=by.subject,
-        )
-
-
-def _settled(report_id: str, state: Settled) -> Rejection:
-    if not state.incident_id:
-        return Rejection(
-            "REPORT_REJECTED", f"report {report_id} was rejected as false", report_id=report_id
-        )
-    return Rejection(
-        "REPORT_IN_INCIDENT",
-        f"report {report_id} belongs to incident {state.incident_id}",
-        report_id=report_id,
-        incident_id=state.incident_id,
-    )
-
-
-def _unknown(report_id: str) -> NotFound:
-    return NotFound("NO_SUCH_REPORT", f"there is no report {report_id}", report_id=report_id)

@@ -27,6 +27,7 @@ SOURCES = {
     Source.SENSOR: report_pb.REPORT_SOURCE_SENSOR,
     Source.UPSTREAM: report_pb.REPORT_SOURCE_UPSTREAM,
     Source.OTHER: report_pb.REPORT_SOURCE_OTHER,
+    Source.SYSTEM: report_pb.REPORT_SOURCE_SYSTEM,
 }
 GRADES = {
     Grade.ORDINARY: pb.GRADE_ORDINARY,
@@ -50,6 +51,7 @@ REPORT_STATES = {
     "verified": report_pb.REPORT_STATE_VERIFIED,
     "joined": report_pb.REPORT_STATE_JOINED,
     "rejected": report_pb.REPORT_STATE_REJECTED,
+    "superseded": report_pb.REPORT_STATE_SUPERSEDED,
 }
 INCIDENT_STATES = {
     "verified": pb.INCIDENT_STATE_VERIFIED,
