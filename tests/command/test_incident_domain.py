@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from services.command.domain.grades import Grade
 from services.command.domain.incident.decider import Act, Event
 from services.command.domain.incident.series import SituationReportKind
 from tests.command.incidents import (
@@ -26,8 +25,6 @@ from tests.command.incidents import (
     establish,
     established,
     given,
-    grade,
-    graded,
     open_,
     opened,
     propose,
@@ -176,9 +173,7 @@ def test_the_newest_offer_is_the_one_that_stands() -> None:
     given(*history).when(accept).then_refused("NO_TRANSFER_PROPOSED")
     given(*history).when(replace(accept, by=CHEN)).then_refused("BRIEFING_NOT_ACKNOWLEDGED")
     given(*history, read).when(replace(accept, by=CHEN)).then(
-        replace(
-            transferred, transfer_id="x2", incoming="chen", concerned=("commander.li", "chen")
-        )
+        replace(transferred, transfer_id="x2", incoming="chen", concerned=("commander.li", "chen"))
     )
 
 
