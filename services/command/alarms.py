@@ -57,7 +57,7 @@ async def next_task_due(connection: AsyncConnection) -> tuple[datetime, str] | N
     statement = (
         select(at, column.incident_id, column.task_id)
         .outerjoin(EXERCISES, clock.exercise == column.exercise)
-        .where(column.alarm_at.is_not(None))
+        .where(column.alarm_at.is_not(None), ~column.held)
         .where(or_(clock.time.is_(None), column.alarm_at <= clock.time))
         .order_by(at, column.alarm_at)
         .limit(1)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from google.protobuf.message import Message
 
 from anlan.command.v1 import incident_service_pb2 as incident_pb
+from anlan.events.v1 import deadline_events_pb2 as deadline_pb
 from anlan.events.v1 import incident_events_pb2 as pb
-from anlan.events.v1 import need_events_pb2 as need_pb
 from anlan.events.v1 import plan_events_pb2 as plan_pb
 from anlan.events.v1 import report_events_pb2 as report_pb
 from anlan.type.v1 import place_pb2
 from services.command.codec import INCIDENT_CODEC, PLAN_CODEC, REPORT_CODEC
 from services.command.domain import report
 from services.command.domain.incident import (
+    deadlines,
     decider,
     decisions,
     figures,
@@ -154,6 +153,43 @@ def _plan(event: plan_events.Event) -> Message | None:
 def _incident(event: decider.Event) -> Message | None:
     occurred = to_proto(event.occurred_at)
     match event:
+        case deadlines.DeadlineWarned():
+            return deadline_pb.DeadlineWarned(
+                incident_id=event.incident_id,
+                deadline_id=event.deadline_id,
+                name=event.name,
+                recipient=event.recipient_name,
+                percent=event.percent,
+                due_time=to_proto(event.due_at),
+                occur_time=occurred,
+            )
+        case deadlines.DeadlineMissed():
+            return deadline_pb.DeadlineMissed(
+                incident_id=event.incident_id,
+                deadline_id=event.deadline_id,
+                name=event.name,
+                recipient=event.recipient_name,
+                occur_time=occurred,
+            )
+        case deadlines.DeadlineMet():
+            return deadline_pb.DeadlineMet(
+                incident_id=event.incident_id,
+                deadline_id=event.deadline_id,
+                name=event.name,
+                recipient=event.recipient_name,
+                evidence=event.evidence,
+                late=event.late,
+                occur_time=occurred,
+            )
+        case (
+            deadlines.MilestoneRecorded()
+            | deadlines.NoticeRecorded()
+            | deadlines.DeadlineStarted()
+            | deadlines.DeadlineRebased()
+            | deadlines.DeadlineLifted()
+            | deadlines.ConcealmentSuspected()
+        ):
+            return None
         case lifecycle.IncidentOpened():
             return pb.IncidentOpened(
                 incident_id=event.incident_id,
@@ -295,10 +331,9 @@ def _incident(event: decider.Event) -> Message | None:
             | needs.NeedFulfilled()
             | needs.NeedCancelled()
         ):
-            return _need(event)
+            return need_messages.public(event)
         case (
             merge.MergeBegun()
-            | merge.IncidentAbsorbed()
             | merge.MergeAbandoned()
             | merge.IncidentMerged()
             | split.SplitBegun()
@@ -308,6 +343,8 @@ def _incident(event: decider.Event) -> Message | None:
             | links.IncidentUnlinked()
         ):
             return link_messages.public(event)
+        case merge.IncidentAbsorbed():
+            return need_messages.taken_over(event) if event.needs else None
 
 
 def _transfer(
@@ -372,38 +409,6 @@ def _transfer(
                 instead_of=event.instead_of,
                 concerned=event.concerned,
             )
-
-
-def _need(event: needs.Event) -> Message:
-    about: dict[str, Any] = {
-        "incident_id": event.incident_id,
-        "need_id": event.need_id,
-        "category": need_messages.CATEGORIES[event.category],
-    }
-    occurred = to_proto(event.occurred_at)
-    match event:
-        case needs.NeedRaised():
-            return need_pb.NeedRaised(
-                **about,
-                item=event.item,
-                quantity=event.quantity,
-                unit=event.unit,
-                place=_place(event.place),
-                needed_by_time=to_proto(event.needed_by),
-                note=event.note,
-                occur_time=occurred,
-            )
-        case needs.NeedFulfilled(remaining=0):
-            return need_pb.NeedMet(**about, occur_time=occurred)
-        case needs.NeedCommitted() | needs.NeedCommitmentWithdrawn() | needs.NeedFulfilled():
-            return need_pb.NeedProgressed(
-                **about,
-                committed=event.committed,
-                remaining=event.remaining,
-                occur_time=occurred,
-            )
-        case needs.NeedCancelled():
-            return need_pb.NeedCancelled(**about, reason=event.reason, occur_time=occurred)
 
 
 def _level(level: response.Level) -> incident_pb.ResponseLevel.ValueType:

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ColumnElement,
     Connection,
@@ -20,7 +21,7 @@ from sqlalchemy import (
     update,
 )
 
-from services.command.domain.incident import decider, tasks
+from services.command.domain.incident import decider, merge, split, tasks
 from services.command.domain.incident.tasks import TaskState
 from services.command.projections.shared import METADATA, json
 from services.runtime.recorded import Recorded
@@ -42,6 +43,7 @@ TASKS = Table(
     Column("due_at", BigInteger),
     Column("alarm_at", BigInteger, index=True),  # the time limit, until it is rung or met
     Column("cause_id", String, nullable=False),  # the event that set the time limit
+    Column("held", Boolean, nullable=False, default=False),  # on its way to another incident
     Column("objective_id", String, nullable=False),
     Column("plan_step", String, nullable=False, index=True),
     Column("assigned_by", String, nullable=False),
@@ -73,6 +75,28 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
             .where(_of(event.incident_id, event.task_id))
             .values(**_changed(recorded, event), position=recorded.position)
         )
+    else:
+        _hold(connection, event)
+
+
+def _hold(connection: Connection, event: decider.Event) -> None:
+    """Let no time limit ring at an incident that the task is leaving, until it is at the other."""
+    column = TASKS.c
+    match event:
+        case merge.MergeBegun() | merge.MergeAbandoned():
+            leaving = column.incident_id == event.incident_id
+        case split.SplitBegun():
+            leaving = and_(
+                column.incident_id == event.incident_id, column.task_id.in_([*event.tasks])
+            )
+        case merge.IncidentAbsorbed() | split.IncidentSplitOff():  # before the rows move
+            leaving = and_(
+                column.incident_id == event.source_id, column.task_id.in_([*event.tasks])
+            )
+        case _:
+            return
+    begun = isinstance(event, merge.MergeBegun | split.SplitBegun)
+    connection.execute(update(TASKS).where(leaving).values(held=begun))
 
 
 def _of(incident_id: str, task_id: str) -> ColumnElement[bool]:

@@ -6,7 +6,9 @@ isort:skip_file
 import anlan.command.v1.need_service_pb2
 import anlan.type.v1.place_pb2
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
@@ -163,3 +165,65 @@ class NeedCancelled(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["category", b"category", "incident_id", b"incident_id", "need_id", b"need_id", "occur_time", b"occur_time", "reason", b"reason"]) -> None: ...
 
 Global___NeedCancelled: typing_extensions.TypeAlias = NeedCancelled
+
+@typing.final
+class NeedMoved(google.protobuf.message.Message):
+    """A need that goes on under another incident."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SOURCE_NEED_ID_FIELD_NUMBER: builtins.int
+    NEED_FIELD_NUMBER: builtins.int
+    COMMITTED_FIELD_NUMBER: builtins.int
+    REMAINING_FIELD_NUMBER: builtins.int
+    source_need_id: builtins.str
+    """Its id at the incident that it left."""
+    committed: builtins.int
+    """Promised and not yet here."""
+    remaining: builtins.int
+    """Not yet here, promised or not."""
+    @property
+    def need(self) -> Global___NeedRaised:
+        """As it goes on."""
+
+    def __init__(
+        self,
+        *,
+        source_need_id: builtins.str = ...,
+        need: Global___NeedRaised | None = ...,
+        committed: builtins.int = ...,
+        remaining: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["need", b"need"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["committed", b"committed", "need", b"need", "remaining", b"remaining", "source_need_id", b"source_need_id"]) -> None: ...
+
+Global___NeedMoved: typing_extensions.TypeAlias = NeedMoved
+
+@typing.final
+class NeedsTakenOver(google.protobuf.message.Message):
+    """An incident took another one over: its open needs go on there."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    SOURCE_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    NEEDS_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    source_incident_id: builtins.str
+    @property
+    def needs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___NeedMoved]: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        source_incident_id: builtins.str = ...,
+        needs: collections.abc.Iterable[Global___NeedMoved] | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "needs", b"needs", "occur_time", b"occur_time", "source_incident_id", b"source_incident_id"]) -> None: ...
+
+Global___NeedsTakenOver: typing_extensions.TypeAlias = NeedsTakenOver
