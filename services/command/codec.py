@@ -7,6 +7,7 @@ from typing import Any
 
 from services.command.domain import exercise, report, report_rules
 from services.command.domain.incident import (
+    deadlines,
     decider,
     decisions,
     figures,
@@ -218,6 +219,15 @@ INCIDENT_CODEC: Codec[decider.Event] = Codec(
         "IncidentUnlinked.v1": links.IncidentUnlinked,
         "IncidentClosed.v1": lifecycle.IncidentClosed,
         "IncidentReopened.v1": lifecycle.IncidentReopened,
+        "MilestoneRecorded.v1": deadlines.MilestoneRecorded,
+        "NoticeRecorded.v1": deadlines.NoticeRecorded,
+        "DeadlineStarted.v1": deadlines.DeadlineStarted,
+        "DeadlineRebased.v1": deadlines.DeadlineRebased,
+        "DeadlineWarned.v1": deadlines.DeadlineWarned,
+        "DeadlineMissed.v1": deadlines.DeadlineMissed,
+        "DeadlineMet.v1": deadlines.DeadlineMet,
+        "DeadlineLifted.v1": deadlines.DeadlineLifted,
+        "ConcealmentSuspected.v1": deadlines.ConcealmentSuspected,
     },
     {
         "CommandEstablished.v1": ("CommandEstablished.v2", _established_v2),

@@ -9,6 +9,7 @@ from services.command.domain.incident.decider import Rules
 from services.command.domain.incident.decision_classes import DecisionClasses
 from services.command.domain.incident.grade_tables import GradeTables
 from services.command.domain.incident.roles import PostTable
+from services.command.domain.incident.statutes import Statutes
 from services.command.domain.incident_types import IncidentTypes
 from services.runtime import reference
 
@@ -20,5 +21,6 @@ def load(folder: Path) -> Rules:
         decisions=reference.load(folder, "decisions", DecisionClasses),
         grading=reference.load(folder, "grading", GradeTables),
         post=reference.load(folder, "command_post", PostTable),
+        deadlines=reference.load(folder, "deadlines", Statutes),
         situation_reports=reference.load(folder, "situation_reports", SituationReportTable),
     )

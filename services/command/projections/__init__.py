@@ -8,6 +8,7 @@ from services.command.codec import EXERCISE_CODEC, INCIDENT_CODEC, PLAN_CODEC, R
 from services.command.projections import (
     command_post,
     consequences,
+    deadlines,
     decisions,
     exercises,
     figures,
@@ -39,6 +40,7 @@ CONCERNS = (
     needs,
     links,
     responses,
+    deadlines,
 )
 
 

@@ -45,12 +45,12 @@ def decide(command: Command, adcode: str, deadlines: Deadlines) -> list[Event]:
 def ring(command: RingDeadline, adcode: str, deadlines: Deadlines) -> list[Event]:
     """Ring one mark, unless the clock has rung it, has stopped or was moved in the meantime."""
     deadline = deadlines.get(command.deadline_id)
-    if deadline is None or not deadline.running or deadline.next_mark != command.percent:
+    if deadline is None or not deadline.running:
         return []
-    mark = deadline.at(command.percent)
-    if mark > command.occurred_at:
+    mark = deadline.next_mark
+    if mark.percent != command.percent or mark.at > command.occurred_at:
         return []
-    if command.percent == EXPIRY:
+    if mark.percent == EXPIRY:
         return [missed(deadline, command.incident_id, adcode)]
     return [
         DeadlineWarned(
@@ -60,9 +60,10 @@ def ring(command: RingDeadline, adcode: str, deadlines: Deadlines) -> list[Event
             name=deadline.name,
             owed_by=deadline.owed_by,
             recipient_name=deadline.recipient_name,
-            percent=command.percent,
+            percent=mark.percent,
+            started_at=deadline.started_at,
             due_at=deadline.due_at,
-            occurred_at=mark,
+            occurred_at=mark.at,
         )
     ]
 

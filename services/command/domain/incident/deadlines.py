@@ -119,7 +119,10 @@ class DeadlineStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlineRebased:
-    """The law sets an earlier time than was thought; it never sets a later one."""
+    """The law sets an earlier time than was thought; it never sets a later one.
+
+    ``percent`` is the last mark that the clock has rung.
+    """
 
     incident_id: str
     adcode: str
@@ -134,6 +137,7 @@ class DeadlineRebased:
     started_at: datetime
     due_at: datetime
     closes_at: datetime | None
+    percent: int
     why: Why
     occurred_at: datetime
 
@@ -147,6 +151,7 @@ class DeadlineWarned:
     owed_by: Party
     recipient_name: str
     percent: int
+    started_at: datetime
     due_at: datetime
     occurred_at: datetime
 
@@ -246,6 +251,18 @@ class Evidence:
     figures: Mapping[Metric, int] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    percent: int
+    at: datetime
+
+
+def next_mark(started_at: datetime, due_at: datetime, rung: int) -> Mark:
+    """Return the mark after the one that was rung last."""
+    percent = next(mark for mark in MARKS if mark > rung)
+    return Mark(percent, started_at + (due_at - started_at) * percent // 100)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
     """One period of one clock.  ``rung`` is the last mark that it rang, 0 for none yet.
@@ -283,13 +300,9 @@ class Deadline:
         """Whether the series may go on to the next period."""
         return self.met_at is not None or self.missed
 
-    def at(self, percent: int) -> datetime:
-        """Return the instant of a mark."""
-        return self.started_at + (self.due_at - self.started_at) * percent // 100
-
     @property
-    def next_mark(self) -> int:
-        return next(percent for percent in MARKS if percent > self.rung)
+    def next_mark(self) -> Mark:
+        return next_mark(self.started_at, self.due_at, self.rung)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

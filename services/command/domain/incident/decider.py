@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
 from typing import assert_never
 
+from services.command.domain.grades import Grade
 from services.command.domain.incident import (
     activation,
+    concealment,
+    deadline_rules,
+    deadlines,
     decision_rules,
     decisions,
+    duties,
     facts,
     figures,
     grading,
@@ -35,8 +40,9 @@ from services.command.domain.incident import (
 from services.command.domain.incident.contents import SituationReportTable
 from services.command.domain.incident.decision_classes import DecisionClasses
 from services.command.domain.incident.drafting import Ground
-from services.command.domain.incident.grade_tables import GradeTables
+from services.command.domain.incident.grade_tables import GradeTables, propose
 from services.command.domain.incident.roles import PostTable
+from services.command.domain.incident.statutes import Statutes
 from services.command.domain.incident_types import IncidentTypes
 from services.runtime.rejection import Forbidden
 
@@ -54,6 +60,7 @@ Act = (
     | links.Command
     | merge.Command
     | split.Command
+    | deadlines.Command
 )
 Command = lifecycle.OpenIncident | split.OpenSplit | Act
 Event = (
@@ -70,6 +77,7 @@ Event = (
     | links.Event
     | merge.Event
     | split.Event
+    | deadlines.Event
 )
 
 
@@ -82,6 +90,7 @@ class Rules:
     grading: GradeTables
     situation_reports: SituationReportTable
     post: PostTable
+    deadlines: Statutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +114,7 @@ class Open:
     links: links.Links = field(default_factory=links.Links)
     merges: merge.Merges = field(default_factory=merge.Merges)
     splits: split.Splits = field(default_factory=split.Splits)
+    deadlines: deadlines.Deadlines = field(default_factory=deadlines.Deadlines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +164,8 @@ def _asked(rules: Rules, command: Command, state: State) -> list[Event]:
                 return []
             if isinstance(command, merge.AbsorbIncident):
                 return [*_absorb_closed(command, was)]
+            if isinstance(command, deadlines.RingDeadline):  # the law's clocks run on
+                return [*deadline_rules.ring(command, was.adcode, was.deadlines)]
             raise lifecycle.closed(command.incident_id)
         case Merged(was):
             _within(command, was)
@@ -210,7 +222,8 @@ def _act(rules: Rules, command: Act, state: Open) -> Sequence[Event]:
             response_rules.require_none(state.incident_id, state.response)
             decision_rules.require_settled(state.incident_id, state.decisions)
             split.require_none_begun(state.incident_id, state.splits)
-            return [*_call_off(command, state), *lifecycle.close(command, state.adcode)]
+            events = [*_call_off(command, state), *lifecycle.close(command, state.adcode)]
+            return [*_let_go(rules, state, command.occurred_at), *events]
         case lifecycle.ReopenIncident():
             return []
         case (
@@ -298,7 +311,9 @@ def _act(rules: Rules, command: Act, state: Open) -> Sequence[Event]:
             return links.decide(command, state.adcode, state.links)
         case merge.BeginMerge():
             split.require_none_begun(state.incident_id, state.splits)
-            return merge.begin(command, state.adcode, standing(state))
+            begun = merge.begin(command, state.adcode, standing(state))
+            why, at = deadlines.Why.MERGED, command.occurred_at
+            return [*duties.lift(_case(rules, state), state.deadlines, why, at), *begun]
         case merge.AbsorbIncident():
             return merge.absorb(command, state.adcode, state.merges, holdings(state))
         case merge.BreakRing() | merge.ConcludeMerge():
@@ -307,6 +322,8 @@ def _act(rules: Rules, command: Act, state: Open) -> Sequence[Event]:
             return split.begin(command, state.adcode, state.splits, state.reports, state.work)
         case split.ConcludeSplit():
             return split.conclude(command, state.adcode, state.splits)
+        case deadlines.RingDeadline() | deadlines.RecordMilestone() | deadlines.RecordNotice():
+            return deadline_rules.decide(command, state.adcode, state.deadlines)
         case _:
             assert_never(command)
 
@@ -345,8 +362,30 @@ GRADE_OR_LEVEL = (
     | response.ResponseTerminated
 )
 
+
+def _keep_clocks(
+    rules: Rules, command: Command, after: Open, events: Sequence[Event]
+) -> list[Event]:
+    """Suspect what a report leaves out, and let the law's clocks follow what just happened."""
+    suspected = [
+        suspicion
+        for event in events
+        if isinstance(event, series.SituationReportSubmitted)
+        for suspicion in concealment.suspect(
+            rules.deadlines.accounted, after.facts, after.deadlines.suspected, event
+        )
+    ]
+    news = duties.news(events, merge.brought_clocks(command))
+    if news is None:
+        return [*suspected]
+    return [
+        *suspected,
+        *duties.follow(rules.deadlines, _case(rules, after), after.deadlines, news),
+    ]
+
+
 Follower = Callable[[Rules, Command, Open, Sequence[Event]], list[Event]]
-FOLLOWERS: tuple[Follower, ...] = (_grade,)
+FOLLOWERS: tuple[Follower, ...] = (_grade, _keep_clocks)
 
 
 def evolve(state: State, event: Event) -> State:
@@ -360,11 +399,14 @@ def evolve(state: State, event: Event) -> State:
                 reported_at=event.reported_at,
                 reports=frozenset({event.report_id}),
                 facts=_said(facts.Facts(), event),
+                deadlines=deadline_rules.observe(deadlines.Deadlines(), event),
             )
         case Closed(was), lifecycle.IncidentReopened():
-            return replace(was, series=series.resume(was.series))
+            return _watched(replace(was, series=series.resume(was.series)), event)
+        case Closed(was), deadlines.DeadlineWarned() | deadlines.DeadlineMissed():
+            return Closed(_advance(was, event))
         case Open(), lifecycle.IncidentClosed():
-            return Closed(_commanded(state, event))
+            return Closed(_watched(_commanded(state, event), event))
         case Open(), merge.MergeBegun():
             return Merged(state, event, event.into)
         case Merged(concluded=False), merge.IncidentMerged():
@@ -380,7 +422,7 @@ def evolve(state: State, event: Event) -> State:
         ):
             return replace(state, was=_advance(was, event))
         case Open(), _:
-            return _commanded(_advance(state, event), event)
+            return _watched(_commanded(_advance(state, event), event), event)
         case _:
             return state
 
@@ -486,6 +528,18 @@ def _advance(state: Open, event: Event) -> Open:
             return replace(state, work=work, splits=split.evolve(state.splits, event))
         case split.IncidentSplit():
             return replace(state, splits=split.evolve(state.splits, event))
+        case (
+            deadlines.MilestoneRecorded()
+            | deadlines.NoticeRecorded()
+            | deadlines.DeadlineStarted()
+            | deadlines.DeadlineRebased()
+            | deadlines.DeadlineWarned()
+            | deadlines.DeadlineMissed()
+            | deadlines.DeadlineMet()
+            | deadlines.DeadlineLifted()
+            | deadlines.ConcealmentSuspected()
+        ):
+            return replace(state, deadlines=deadlines.evolve(state.deadlines, event))
         case _:
             assert_never(event)
 
@@ -515,6 +569,32 @@ def _without_split(state: Open, event: split.SplitBegun) -> Open:
         work=work,
         splits=split.evolve(state.splits, event),
     )
+
+
+def _watched(state: Open, event: Event) -> Open:
+    """Note what an event means to the law's clocks."""
+    noted = deadline_rules.observe(state.deadlines, event)
+    return state if noted is state.deadlines else replace(state, deadlines=noted)
+
+
+def _case(rules: Rules, state: Open) -> duties.Case:
+    def reaches(counted: Mapping[facts.Metric, int]) -> Grade | None:
+        return propose(rules.grading, state.type_code, counted, state.reported_at).grade
+
+    return duties.Case(
+        incident_id=state.incident_id,
+        adcode=state.adcode,
+        type_code=state.type_code,
+        facts=state.facts,
+        standing=state.facts.standing(),
+        grade=grading.in_force(state.grading),
+        responding=state.response.level is not None,
+        reaches=reaches,
+    )
+
+
+def _let_go(rules: Rules, state: Open, at: datetime) -> Sequence[Event]:
+    return duties.closing(rules.deadlines, _case(rules, state), state.deadlines, at)
 
 
 def _graded_by(state: Open) -> grading.Subject:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import assert_never
 
 from services.command.domain.grades import Grade
-from services.command.domain.incident.deadline_rules import missed, observe
+from services.command.domain.incident import (
+    figures,
+    grading,
+    lifecycle,
+    merge,
+    response,
+    series,
+    split,
+)
+from services.command.domain.incident.deadline_rules import missed
 from services.command.domain.incident.deadlines import (
     Deadline,
     DeadlineLifted,
@@ -20,9 +29,9 @@ from services.command.domain.incident.deadlines import (
     Evidence,
     Why,
     evolve,
+    settle,
 )
 from services.command.domain.incident.facts import Fact, Facts, Metric
-from services.command.domain.incident.lifecycle import IncidentClosed
 from services.command.domain.incident.statutes import (
     Condition,
     EvidenceKind,
@@ -33,6 +42,18 @@ from services.command.domain.incident.statutes import (
     Window,
 )
 
+OF_INTEREST = (
+    lifecycle.Event
+    | figures.Event
+    | grading.GradeProposed
+    | grading.IncidentGraded
+    | response.Event
+    | series.Event
+    | merge.IncidentAbsorbed
+    | merge.MergeAbandoned
+    | split.Event
+    | Event
+)
 NEVER = datetime.max.replace(tzinfo=UTC)
 NEW_PERIOD = {Start.STABLE, Start.CHANGE}
 """What can start a clock anew after it was met; everything else happens once."""
@@ -82,15 +103,37 @@ def follow(statutes: Statutes, case: Case, deadlines: Deadlines, news: News) -> 
     return watch.events
 
 
-def closing(
-    statutes: Statutes, case: Case, deadlines: Deadlines, event: IncidentClosed
-) -> list[Event]:
+def news(events: Iterable[object], brought: tuple[Deadline, ...] = ()) -> News | None:
+    """Return what events tell the clocks; None when nothing that they hang on has happened."""
+    at, said, graded = list[datetime](), list[datetime](), list[datetime]()
+    for event in events:
+        match event:
+            case lifecycle.IncidentOpened() | lifecycle.ReportAttached():
+                said.append(event.reported_at)
+            case figures.FigureRecorded() | figures.FigureCorrected():
+                said.append(event.occurred_at)
+            case grading.GradeProposed() | grading.IncidentGraded():
+                graded.append(event.reached_at)
+            case _ if not isinstance(event, OF_INTEREST):
+                continue
+        at.append(event.occurred_at)
+    if not at:
+        return None
+    return News(
+        at=max(at),
+        said_at=min(said, default=None),
+        graded_at=min(graded, default=None),
+        brought=brought,
+    )
+
+
+def closing(statutes: Statutes, case: Case, deadlines: Deadlines, at: datetime) -> list[Event]:
     """Return what becomes of the clocks when the incident is closed.
 
     Series of reports end; what is owed already stays owed and rings on.
     """
-    news = News(at=event.occurred_at, closing=True)
-    return follow(statutes, case, observe(deadlines, event), news)
+    settled = settle(deadlines, at)
+    return follow(statutes, case, settled, News(at=at, closing=True))
 
 
 def lift(case: Case, deadlines: Deadlines, why: Why, at: datetime) -> list[Event]:
@@ -282,6 +325,7 @@ class _Watch:
                 started_at=window.opens_at,
                 due_at=window.due_at,
                 closes_at=window.closes_at,
+                percent=last.rung,
                 why=Why.EARLIER_START if rule.rule == last.rule else Why.GRADE,
                 occurred_at=self._news.at,
             )

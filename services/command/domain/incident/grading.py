@@ -251,6 +251,17 @@ def follow_response(
     ]
 
 
+def in_force(grading: Grading) -> Grade | None:
+    """Return the grade that the law's clocks heed, which wait for no confirmation.
+
+    It is the confirmed one, or a higher one that the figures have proposed since.
+    """
+    confirmed, proposed = grading.grade, grading.proposed
+    if confirmed is None or proposed is None or proposed is grading.answered:
+        return confirmed or proposed
+    return max(confirmed, proposed, key=lambda grade: grade.rank)
+
+
 def evolve(grading: Grading, event: Event) -> Grading:
     match event:
         case GradeProposed():

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from services.command.domain.incident.deadlines import Deadline
 from services.command.domain.incident.facts import Fact, Facts
 from services.command.domain.incident.needs import Need, Needs
 from services.command.domain.incident.objectives import Objective, Objectives, ObjectiveState
@@ -63,6 +64,7 @@ class Brought:
     tasks: Mapping[str, Task]
     objectives: Mapping[str, Objective]
     needs: Mapping[str, Need]
+    clocks: tuple[Deadline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,6 +282,17 @@ def break_ring(command: BreakRing, adcode: str, into: str, holdings: Holdings) -
         holdings = taken_over(holdings, absorbed)
         events.append(absorbed)
     return events
+
+
+def brought_clocks(command: object) -> tuple[Deadline, ...]:
+    """Return the law's clocks that ran on incidents which the command brings along."""
+    match command:
+        case AbsorbIncident():
+            return command.brought.clocks
+        case BreakRing():
+            return tuple(clock for one in command.brought for clock in one.clocks)
+        case _:
+            return ()
 
 
 def conclude(command: ConcludeMerge, adcode: str, begun: MergeBegun) -> list[Event]:
