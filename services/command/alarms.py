@@ -9,7 +9,7 @@ from sqlalchemy import case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.command.domain.incident import tasks
-from services.command.policies import Incidents
+from services.command.policies.merging import Incidents
 from services.command.projections.exercises import EXERCISES
 from services.command.projections.tasks import TASKS
 from services.runtime.actor import NATION, Actor

@@ -41,7 +41,7 @@ from services.command import rulebook
 from services.command.alarms import TaskClock, next_task_due
 from services.command.codec import EXERCISE, PLAN, REPORT, incident_decider
 from services.command.domain.incident_types import IncidentTypes
-from services.command.policies import attach_report, open_incident
+from services.command.policies.reports import attach_report, open_incident
 from services.command.projections import COMMAND
 from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.command.servicer.command_post import CommandPostServicer

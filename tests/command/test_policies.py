@@ -18,7 +18,7 @@ from anlan.command.v1.report_service_pb2_grpc import ReportServiceStub
 from anlan.type.v1 import place_pb2
 from services.command.codec import REPORT, incident_decider
 from services.command.domain import report
-from services.command.policies import attach_report, open_incident
+from services.command.policies.reports import attach_report, open_incident
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler

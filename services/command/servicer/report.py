@@ -14,7 +14,7 @@ from anlan.command.v1.report_service_pb2_grpc import ReportServiceServicer
 from services.command.domain import report
 from services.command.domain.incident import decider, lifecycle
 from services.command.domain.incident_types import IncidentTypes
-from services.command.policies import attach_report, open_incident
+from services.command.policies.reports import attach_report, open_incident
 from services.command.projections.reports import REPORTS
 from services.command.servicer import messages
 from services.runtime import call, paging, reading
