@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from services.cli import tokens
+from services.cli import plans, tokens
 from services.cli.client import Client
 from services.cli.link import Link
 from services.cli.player import Outcome, Played, Player, Tally
@@ -73,6 +73,10 @@ def play(
                 from services.cli.liveboard import LiveBoard  # noqa: PLC0415 - terminals only
 
                 board = LiveBoard(console, client, player)
+            if scenario.plans:
+                loaded = await plans.load(client, plans.shipped(scenario.plans))
+                if not as_json:
+                    console.print("\n".join(one.said for one in loaded))
             async with board:
                 tally = await player.play()
                 if receiver is not None:

@@ -1,7 +1,9 @@
-"""The commands that play drills and import records."""
+"""The commands that play drills, bring in plans and import records."""
 
 from __future__ import annotations
 
+import json as encoding
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -96,3 +98,41 @@ def import_sffd(
         link = Link(port_base, data, token, address or (), ca)
         if not importing.run(link, file, limit=limit, as_json=json):
             raise typer.Exit(Exit.FAILED)
+
+
+plans = typer.Typer(no_args_is_help=True, help="Bring plans (预案) in through the public APIs.")
+
+
+@plans.command("load")
+def plans_load(
+    file: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Default: every sample that comes with the suite.", dir_okay=False),
+    ] = None,
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Bring sample plans into force, for exercises.
+
+    Each is drafted, and passed through review, assessment and publication as a sample, as of the
+    day that its file names.  Loading again changes nothing.  In earnest no response is activated
+    under a sample: adopt it by a revision that people review and publish.
+    """
+    with ends():
+        from services.cli import plans as samples  # noqa: PLC0415
+
+        link = Link(port_base, data, token, address or (), ca)
+        loaded = link.run(lambda client: samples.load(client, file or samples.shipped()))
+        if json:
+            shown = [
+                {"plan_id": one.plan.plan_id, "version": one.version, "acts": one.acts}
+                for one in loaded
+            ]
+            typer.echo(encoding.dumps(shown))
+        else:
+            for one in loaded:
+                typer.echo(one.said)

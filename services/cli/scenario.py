@@ -92,6 +92,7 @@ class Scenario:
     """``run`` is the exercise's id; everything that the drill creates is named after it.
 
     ``director`` advances the exercise's own clock; without one the exercise runs on the wall's.
+    ``plans`` are the samples that it needs in force, by the names of their files.
     """
 
     drill: str
@@ -102,6 +103,7 @@ class Scenario:
     receiver: bool
     director: Person | None
     steps: tuple[Step, ...]
+    plans: tuple[str, ...] = ()
 
     def request_id(self, number: str) -> UUID:
         """Return the id of a step's request: the same whenever this run is played again."""

@@ -67,6 +67,7 @@ def _scenario(tree: Mapping[str, Any], run: str, start: datetime | None) -> Scen
         start=begin,
         incident=filled(str(_need(tree, "incident", "the scenario")), {"run": run}, "incident"),
         receiver=bool(tree.get("receiver", False)),
+        plans=tuple(str(name) for name in tree.get("plans", ())),
         director=_actor(tree["director"], people, "director") if "director" in tree else None,
         steps=tuple(
             _step(str(number), entry, people, begin)
