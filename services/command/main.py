@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anlan.command.v1 import command_post_service_pb2 as post_pb
+from anlan.command.v1 import deadline_service_pb2 as deadline_pb
 from anlan.command.v1 import decision_service_pb2 as decision_pb
 from anlan.command.v1 import exercise_service_pb2 as exercise_pb
 from anlan.command.v1 import fact_service_pb2 as fact_pb
@@ -22,6 +23,7 @@ from anlan.command.v1 import task_service_pb2 as task_pb
 from anlan.command.v1.command_post_service_pb2_grpc import (
     add_CommandPostServiceServicer_to_server,
 )
+from anlan.command.v1.deadline_service_pb2_grpc import add_DeadlineServiceServicer_to_server
 from anlan.command.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from anlan.command.v1.exercise_service_pb2_grpc import add_ExerciseServiceServicer_to_server
 from anlan.command.v1.fact_service_pb2_grpc import add_FactServiceServicer_to_server
@@ -38,13 +40,19 @@ from anlan.command.v1.situation_report_service_pb2_grpc import (
 from anlan.command.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
 from anlan.events.v1 import report_events_pb2 as events_pb
 from services.command import rulebook
-from services.command.alarms import TaskClock, next_task_due
 from services.command.codec import EXERCISE, PLAN, REPORT, incident_decider
 from services.command.domain.incident_types import IncidentTypes
+from services.command.policies.clocks import (
+    DeadlineClock,
+    TaskClock,
+    next_deadline_mark,
+    next_task_due,
+)
 from services.command.policies.reports import attach_report, open_incident
 from services.command.projections import COMMAND
 from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.command.servicer.command_post import CommandPostServicer
+from services.command.servicer.deadline import DeadlineServicer
 from services.command.servicer.decision import DecisionServicer
 from services.command.servicer.exercise import ExerciseServicer
 from services.command.servicer.fact import FactServicer
@@ -139,7 +147,13 @@ async def serve(settings: Settings) -> None:
     add_NeedServiceServicer_to_server(
         NeedServicer(incidents=incidents, model=model, regions=regions, now=now), server.grpc
     )
-    alarms = [Alarm(model, next_task_due, TaskClock(model, incidents).ring)]
+    add_DeadlineServiceServicer_to_server(
+        DeadlineServicer(incidents=incidents, model=model, now=now), server.grpc
+    )
+    alarms = [
+        Alarm(model, next_task_due, TaskClock(model, incidents).ring),
+        Alarm(model, next_deadline_mark, DeadlineClock(model, incidents).ring),
+    ]
     add_ExerciseServiceServicer_to_server(
         ExerciseServicer(
             exercises=CommandHandler(store, EXERCISE), model=model, alarms=alarms, now=now
@@ -185,6 +199,7 @@ async def serve(settings: Settings) -> None:
                 task_pb.DESCRIPTOR.services_by_name["TaskService"].full_name,
                 need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,
                 post_pb.DESCRIPTOR.services_by_name["CommandPostService"].full_name,
+                deadline_pb.DESCRIPTOR.services_by_name["DeadlineService"].full_name,
                 decision_pb.DESCRIPTOR.services_by_name["DecisionService"].full_name,
                 plan_pb.DESCRIPTOR.services_by_name["PlanService"].full_name,
                 response_pb.DESCRIPTOR.services_by_name["ResponseService"].full_name,

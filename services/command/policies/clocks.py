@@ -1,0 +1,143 @@
+"""Whenever a time limit passes that is still open, that is recorded: once, whoever runs.
+
+The limits are those that people set to tasks, and the law's with its warnings before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from sqlalchemy import ColumnElement, Select, case, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.command.domain.incident import deadlines, tasks
+from services.command.policies.merging import Incidents
+from services.command.projections.deadlines import DEADLINES
+from services.command.projections.exercises import EXERCISES
+from services.command.projections.tasks import TASKS
+from services.runtime.actor import NATION, Actor
+from services.runtime.cause import Cause
+from services.runtime.handle import Written
+from services.runtime.readmodel import ReadModel
+from services.runtime.times import of_micros
+
+CLOCK = Actor(subject="service:command", roles=("service",), jurisdiction=NATION)
+DUE_AT_ONCE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskClock:
+    model: ReadModel
+    incidents: Incidents
+
+    async def ring(self, key: str, _: datetime) -> Written:
+        """Tell that a task is overdue, in the story and the exercise of its incident."""
+        incident_id, task_id = key.split("/")
+        column = TASKS.c
+        row, due_at = await _row(
+            self.model,
+            select(column.alarm_at, column.cause_id, column.exercise).where(
+                column.incident_id == incident_id, column.task_id == task_id
+            ),
+        )
+        command = tasks.RingTask(
+            by=CLOCK, incident_id=incident_id, task_id=task_id, occurred_at=due_at
+        )
+        cause = _by_clock(row, incident_id, "command.on_task_due")
+        return await self.incidents.handle(incident_id, command, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineClock:
+    model: ReadModel
+    incidents: Incidents
+
+    async def ring(self, key: str, _: datetime) -> Written:
+        """Ring the next mark of a statutory clock; each of its marks is another command."""
+        incident_id, deadline_id = key.split("/")
+        column = DEADLINES.c
+        row, mark_at = await _row(
+            self.model,
+            select(column.mark_at, column.mark, column.cause_id, column.exercise).where(
+                column.incident_id == incident_id, column.deadline_id == deadline_id
+            ),
+        )
+        command = deadlines.RingDeadline(
+            by=CLOCK,
+            incident_id=incident_id,
+            deadline_id=deadline_id,
+            percent=row.mark,
+            occurred_at=mark_at,
+        )
+        cause = _by_clock(row, incident_id, f"command.on_deadline_mark.{row.mark}")
+        return await self.incidents.handle(incident_id, command, cause)
+
+
+async def next_task_due(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    """Return the next time limit of a task to ring."""
+    column = TASKS.c
+    return await _next(
+        connection,
+        column.alarm_at,
+        column.exercise,
+        column.incident_id,
+        column.task_id,
+        ~column.held,
+    )
+
+
+async def next_deadline_mark(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    """Return the next mark of a statutory clock to ring."""
+    column = DEADLINES.c
+    return await _next(
+        connection, column.mark_at, column.exercise, column.incident_id, column.deadline_id
+    )
+
+
+async def _next(
+    connection: AsyncConnection,
+    alarm_at: ColumnElement[int | None],
+    exercise: ColumnElement[str],
+    incident_id: ColumnElement[str],
+    id_: ColumnElement[str],
+    *which: ColumnElement[bool],
+) -> tuple[datetime, str] | None:
+    """Return the earliest alarm; in a scripted exercise its own clock says which have come."""
+    clock = EXERCISES.c
+    at = case((clock.time.is_not(None), DUE_AT_ONCE), else_=alarm_at).label("at")
+    statement = (
+        select(at, incident_id.label("incident_id"), id_.label("id"))
+        .outerjoin(EXERCISES, clock.exercise == exercise)
+        .where(alarm_at.is_not(None), *which)
+        .where(or_(clock.time.is_(None), alarm_at <= clock.time))
+        .order_by(at, alarm_at)
+        .limit(1)
+    )
+    row = (await connection.execute(statement)).first()
+    if row is None:
+        return None
+    moment = of_micros(row.at)
+    assert moment is not None
+    return moment, f"{row.incident_id}/{row.id}"
+
+
+async def _row(model: ReadModel, statement: Select[Any]) -> tuple[Any, datetime]:
+    """Return the row to ring, and the instant of its alarm, which stands first in it."""
+    async with model.read() as (connection, _seen):
+        row = (await connection.execute(statement)).one()
+    alarm_at = of_micros(row[0])
+    assert alarm_at is not None
+    return row, alarm_at
+
+
+def _by_clock(row: Any, incident_id: str, policy: str) -> Cause:
+    return Cause(
+        command_id=uuid5(UUID(row.cause_id), policy),
+        causation_id=row.cause_id,
+        correlation_id=incident_id,
+        actor=CLOCK,
+        exercise=row.exercise,
+    )
