@@ -13,6 +13,7 @@ from anlan.command.v1 import exercise_service_pb2 as exercise_pb
 from anlan.command.v1 import fact_service_pb2 as fact_pb
 from anlan.command.v1 import grade_service_pb2 as grade_pb
 from anlan.command.v1 import incident_service_pb2 as incident_pb
+from anlan.command.v1 import link_service_pb2 as link_pb
 from anlan.command.v1 import need_service_pb2 as need_pb
 from anlan.command.v1 import objective_service_pb2 as objective_pb
 from anlan.command.v1 import plan_service_pb2 as plan_pb
@@ -29,6 +30,7 @@ from anlan.command.v1.exercise_service_pb2_grpc import add_ExerciseServiceServic
 from anlan.command.v1.fact_service_pb2_grpc import add_FactServiceServicer_to_server
 from anlan.command.v1.grade_service_pb2_grpc import add_GradeServiceServicer_to_server
 from anlan.command.v1.incident_service_pb2_grpc import add_IncidentServiceServicer_to_server
+from anlan.command.v1.link_service_pb2_grpc import add_LinkServiceServicer_to_server
 from anlan.command.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
 from anlan.command.v1.objective_service_pb2_grpc import add_ObjectiveServiceServicer_to_server
 from anlan.command.v1.plan_service_pb2_grpc import add_PlanServiceServicer_to_server
@@ -38,9 +40,9 @@ from anlan.command.v1.situation_report_service_pb2_grpc import (
     add_SituationReportServiceServicer_to_server,
 )
 from anlan.command.v1.task_service_pb2_grpc import add_TaskServiceServicer_to_server
-from anlan.events.v1 import report_events_pb2 as events_pb
 from services.command import rulebook
 from services.command.codec import EXERCISE, PLAN, REPORT, incident_decider
+from services.command.domain.duplicates import Table
 from services.command.domain.incident_types import IncidentTypes
 from services.command.policies.clocks import (
     DeadlineClock,
@@ -48,7 +50,8 @@ from services.command.policies.clocks import (
     next_deadline_mark,
     next_task_due,
 )
-from services.command.policies.reports import attach_report, open_incident
+from services.command.policies.finishing import SUBJECTS as FOLLOWED
+from services.command.policies.finishing import Finishing
 from services.command.projections import COMMAND
 from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.command.servicer.command_post import CommandPostServicer
@@ -58,6 +61,7 @@ from services.command.servicer.exercise import ExerciseServicer
 from services.command.servicer.fact import FactServicer
 from services.command.servicer.grade import GradeServicer
 from services.command.servicer.incident import IncidentServicer
+from services.command.servicer.link import LinkServicer
 from services.command.servicer.need import NeedServicer
 from services.command.servicer.objective import ObjectiveServicer
 from services.command.servicer.plan import PlanServicer
@@ -68,7 +72,6 @@ from services.command.servicer.situation_report import SituationReportServicer
 from services.command.servicer.task import TaskServicer
 from services.runtime import app, broker, reference
 from services.runtime.alarm import Alarm
-from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered, inbox
 from services.runtime.place import Regions
@@ -96,6 +99,18 @@ async def serve(settings: Settings) -> None:
     server = guarded_server(settings, DOMAIN)
     add_ReportServiceServicer_to_server(
         ReportServicer(
+            reports=reports,
+            incidents=incidents,
+            model=model,
+            regions=regions,
+            types=types,
+            table=reference.load(settings.reference, "duplicates", Table),
+            now=now,
+        ),
+        server.grpc,
+    )
+    add_LinkServiceServicer_to_server(
+        LinkServicer(
             reports=reports,
             incidents=incidents,
             model=model,
@@ -161,13 +176,10 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
 
+    finishing = Finishing(reports=reports, incidents=incidents)
+
     async def finish(delivered: Delivered) -> None:
-        event = delivered.event
-        cause = Cause.resumed(event)
-        if event.type == events_pb.ReportVerified.DESCRIPTOR.full_name:
-            await open_incident(reports, incidents, event.key, cause)
-        else:
-            await attach_report(reports, incidents, event.key, cause)
+        await finishing.react(delivered.event)
 
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
@@ -180,10 +192,9 @@ async def serve(settings: Settings) -> None:
         )
 
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
-        settled = ["anlan.*.report.ReportVerified.>", "anlan.*.report.ReportJoined.>"]
         return [
             publish(js),
-            inbox(js=js, stream=STREAM, durable="command", subjects=settled, react=finish),
+            inbox(js=js, stream=STREAM, durable="command", subjects=FOLLOWED, react=finish),
         ]
 
     try:
@@ -193,6 +204,7 @@ async def serve(settings: Settings) -> None:
                 report_pb.DESCRIPTOR.services_by_name["ReportService"].full_name,
                 exercise_pb.DESCRIPTOR.services_by_name["ExerciseService"].full_name,
                 incident_pb.DESCRIPTOR.services_by_name["IncidentService"].full_name,
+                link_pb.DESCRIPTOR.services_by_name["LinkService"].full_name,
                 fact_pb.DESCRIPTOR.services_by_name["FactService"].full_name,
                 grade_pb.DESCRIPTOR.services_by_name["GradeService"].full_name,
                 objective_pb.DESCRIPTOR.services_by_name["ObjectiveService"].full_name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.dispatch.domain import assignment, events, incident_ref
+from services.dispatch.domain import assignment, events, incident_ref, need_ref
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -27,6 +27,13 @@ INCIDENT_REF_CODEC: Codec[incident_ref.Event] = Codec(
         "IncidentResumed.v1": incident_ref.IncidentResumed,
     }
 )
+NEED_REF_CODEC: Codec[need_ref.Event] = Codec(
+    {
+        "UnitNeedNoted.v1": need_ref.UnitNeedNoted,
+        "UnitNeedCounted.v1": need_ref.UnitNeedCounted,
+        "UnitNeedEnded.v1": need_ref.UnitNeedEnded,
+    }
+)
 
 ASSIGNMENT: Decider[assignment.Command, assignment.State, events.Event] = Decider(
     category="assignment",
@@ -41,4 +48,11 @@ INCIDENT_REF: Decider[incident_ref.Command, incident_ref.State, incident_ref.Eve
     decide=incident_ref.decide,
     evolve=incident_ref.evolve,
     codec=INCIDENT_REF_CODEC,
+)
+NEED_REF: Decider[need_ref.Command, need_ref.State, need_ref.Event] = Decider(
+    category="unit_need",
+    initial=need_ref.INITIAL,
+    decide=need_ref.decide,
+    evolve=need_ref.evolve,
+    codec=NEED_REF_CODEC,
 )

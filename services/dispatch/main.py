@@ -8,16 +8,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
+from anlan.dispatch.v1 import need_service_pb2 as need_pb
 from anlan.dispatch.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
-from services.dispatch.codec import ASSIGNMENT, INCIDENT_REF
-from services.dispatch.policies import clocks, incidents, releasing
+from anlan.dispatch.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
+from services.dispatch.codec import ASSIGNMENT, INCIDENT_REF, NEED_REF
+from services.dispatch.policies import clocks, incidents, needs, releasing
 from services.dispatch.policies.incidents import Incidents
+from services.dispatch.policies.needs import Needs
 from services.dispatch.policies.releasing import Releasing
 from services.dispatch.policies.sending import Sending
 from services.dispatch.policies.units import Units
 from services.dispatch.projections import DISPATCH
 from services.dispatch.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.dispatch.servicer.assignment import AssignmentServicer
+from services.dispatch.servicer.need import NeedServicer
 from services.runtime import app, broker, reference
 from services.runtime.alarm import Alarm
 from services.runtime.handle import CommandHandler
@@ -33,7 +37,10 @@ from services.runtime.store import EventStore
 DOMAIN = "dispatch.anlan"
 
 
-NAMES = [pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name]
+NAMES = [
+    pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name,
+    need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,
+]
 
 
 async def serve(settings: Settings) -> None:
@@ -60,6 +67,7 @@ async def wired(
         store=store, assignments=assignments, units=units, releasing=letting_go, now=now
     )
     known = Incidents(CommandHandler(store, INCIDENT_REF), model, command)
+    needed = Needs(CommandHandler(store, NEED_REF))
     overdue = clocks.OverdueClock(store, assignments)
     server = guarded_server(settings, DOMAIN)
     add_AssignmentServiceServicer_to_server(
@@ -75,6 +83,8 @@ async def wired(
         server.grpc,
     )
 
+    add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
+
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
@@ -87,6 +97,9 @@ async def wired(
 
     async def on_incident(delivered: Delivered) -> None:
         await known.on_event(delivered.event)
+
+    async def on_need(delivered: Delivered) -> None:
+        await needed.on_event(delivered.event)
 
     async def on_ending(delivered: Delivered) -> None:
         await letting_go.on_ending(delivered.event)
@@ -103,6 +116,13 @@ async def wired(
                 durable="dispatch_incidents",
                 subjects=incidents.SUBJECTS,
                 react=on_incident,
+            ),
+            inbox(
+                js=js,
+                stream="ANLAN_COMMAND",
+                durable="dispatch_needs",
+                subjects=needs.SUBJECTS,
+                react=on_need,
             ),
             inbox(
                 js=js,

@@ -1,4 +1,4 @@
-"""Assignments as rows of the board, and the incidents that units may be sent to."""
+"""Assignments as rows of the board, the incidents that units may be sent to, what they need."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Float,
     Index,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    and_,
     select,
     update,
 )
 
-from services.dispatch.codec import ASSIGNMENT_CODEC, INCIDENT_REF_CODEC
-from services.dispatch.domain import events, incident_ref
+from services.dispatch.codec import ASSIGNMENT_CODEC, INCIDENT_REF_CODEC, NEED_REF_CODEC
+from services.dispatch.domain import events, incident_ref, need_ref
 from services.dispatch.domain.events import Stage
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
@@ -69,6 +71,32 @@ INCIDENTS = Table(
     Column("exercise", String, nullable=False),
     Column("position", BigInteger, nullable=False),
 )
+NEEDS = Table(
+    "need",
+    METADATA,
+    Column("incident_id", String, primary_key=True),
+    Column("need_id", String, primary_key=True),
+    Column("noted", Boolean, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("category", String, nullable=False, default=""),
+    Column("item", Text, nullable=False, default=""),
+    Column("quantity", BigInteger, nullable=False, default=0),
+    Column("unit", String, nullable=False, default=""),
+    Column("adcode", String, nullable=False, default=""),
+    Column("address", Text, nullable=False, default=""),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("needed_by", BigInteger),
+    Column("note", Text, nullable=False, default=""),
+    Column("committed", BigInteger, nullable=False),
+    Column("remaining", BigInteger, nullable=False),
+    Column("raised_at", BigInteger),
+    Column("opened_position", BigInteger, nullable=False),
+    Column("exercise", String, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+Index("need_open", NEEDS.c.ended, NEEDS.c.opened_position)
 Index("assignment_board", ASSIGNMENTS.c.rank, ASSIGNMENTS.c.opened_position)
 Index("assignment_waiting", ASSIGNMENTS.c.state, ASSIGNMENTS.c.acknowledge_due_at)
 Index("assignment_dispatched", ASSIGNMENTS.c.exercise, ASSIGNMENTS.c.dispatched_at)
@@ -76,14 +104,21 @@ Index("assignment_dispatched", ASSIGNMENTS.c.exercise, ASSIGNMENTS.c.dispatched_
 
 def apply(connection: Connection, recorded: Recorded) -> None:
     """Fold one event into the rows."""
-    if recorded.category == "assignment":
-        _assignment(connection, recorded, ASSIGNMENT_CODEC.decode(recorded.type, recorded.data))
-    else:
-        _incident(connection, recorded, INCIDENT_REF_CODEC.decode(recorded.type, recorded.data))
+    type_, data = recorded.type, recorded.data
+    match recorded.category:
+        case "assignment":
+            _assignment(connection, recorded, ASSIGNMENT_CODEC.decode(type_, data))
+        case "incident_ref":
+            _incident(connection, recorded, INCIDENT_REF_CODEC.decode(type_, data))
+        case "unit_need":
+            _need(connection, recorded, NEED_REF_CODEC.decode(type_, data))
 
 
 DISPATCH = Projection(
-    name="dispatch.v1", categories=("assignment", "incident_ref"), tables=METADATA, apply=apply
+    name="dispatch.v2",
+    categories=("assignment", "incident_ref", "unit_need"),
+    tables=METADATA,
+    apply=apply,
 )
 
 
@@ -195,6 +230,60 @@ def _incident(connection: Connection, recorded: Recorded, event: incident_ref.Ev
         "exercise": recorded.metadata.get("exercise", ""),
     }
     connection.execute(INCIDENTS.insert(), fresh | changed)
+
+
+def _need(connection: Connection, recorded: Recorded, event: need_ref.Event) -> None:
+    column = NEEDS.c
+    mine = and_(column.incident_id == event.incident_id, column.need_id == event.need_id)
+    row = connection.execute(select(NEEDS).where(mine)).first()
+    known = (
+        need_ref.INITIAL
+        if row is None
+        else need_ref.Known(
+            version=row.version,
+            noted=row.noted,
+            ended=row.ended,
+            committed=row.committed,
+            remaining=row.remaining,
+        )
+    )
+    now = need_ref.evolve(known, event)
+    changed: dict[str, object] = {
+        "noted": now.noted,
+        "ended": now.ended,
+        "version": now.version,
+        "committed": now.committed,
+        "remaining": now.remaining,
+        "position": recorded.position,
+    }
+    if isinstance(event, need_ref.UnitNeedNoted):
+        changed |= _asked(event)
+    if row is not None:
+        connection.execute(update(NEEDS).where(mine).values(**changed))
+        return
+    fresh = {
+        "incident_id": event.incident_id,
+        "need_id": event.need_id,
+        "opened_position": recorded.position,
+        "exercise": recorded.metadata.get("exercise", ""),
+    }
+    connection.execute(NEEDS.insert(), fresh | changed)
+
+
+def _asked(event: need_ref.UnitNeedNoted) -> dict[str, object]:
+    return {
+        "category": event.category,
+        "item": event.item,
+        "quantity": event.quantity,
+        "unit": event.unit,
+        "adcode": event.place.adcode,
+        "address": event.place.address,
+        "latitude": event.place.latitude,
+        "longitude": event.place.longitude,
+        "needed_by": None if event.needed_by is None else micros(event.needed_by),
+        "note": event.note,
+        "raised_at": micros(event.occurred_at),
+    }
 
 
 def _json(value: object) -> str:

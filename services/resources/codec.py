@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from services.resources.domain import depot, shelter, stock, stock_rules, transfer, unit, unit_rules
+from services.resources.domain import (
+    depot,
+    need_ref,
+    shelter,
+    stock,
+    stock_rules,
+    transfer,
+    unit,
+    unit_rules,
+)
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -46,6 +55,13 @@ SHELTERS: Codec[shelter.Event] = Codec(
         "ShelterClosed.v1": shelter.ShelterClosed,
     }
 )
+NEEDS: Codec[need_ref.Event] = Codec(
+    {
+        "SupplyNeedNoted.v1": need_ref.SupplyNeedNoted,
+        "SupplyNeedCounted.v1": need_ref.SupplyNeedCounted,
+        "SupplyNeedEnded.v1": need_ref.SupplyNeedEnded,
+    }
+)
 
 UNIT = Decider(
     category="unit",
@@ -77,4 +93,11 @@ SHELTER = Decider(
     decide=shelter.decide,
     evolve=shelter.evolve,
     codec=SHELTERS,
+)
+NEED_REF = Decider(
+    category="supply_need",
+    initial=need_ref.INITIAL,
+    decide=need_ref.decide,
+    evolve=need_ref.evolve,
+    codec=NEEDS,
 )

@@ -6,22 +6,31 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
-from anlan.resources.v1 import shelter_service_pb2, stock_service_pb2, unit_service_pb2
+from anlan.resources.v1 import (
+    need_service_pb2,
+    shelter_service_pb2,
+    stock_service_pb2,
+    unit_service_pb2,
+)
+from anlan.resources.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
 from anlan.resources.v1.shelter_service_pb2_grpc import add_ShelterServiceServicer_to_server
 from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_to_server
 from anlan.resources.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
-from services.resources.codec import DEPOT, SHELTER, STOCK, TRANSFER, UNIT
+from services.resources import reactions
+from services.resources.codec import DEPOT, NEED_REF, SHELTER, STOCK, TRANSFER, UNIT
 from services.resources.policies import SUBJECTS as FOLLOWED
 from services.resources.policies import Expiry, Shipping
 from services.resources.projections import RESOURCES
+from services.resources.reactions import Needs
 from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
+from services.resources.servicer.need import NeedServicer
 from services.resources.servicer.shelter import ShelterServicer
 from services.resources.servicer.stock import StockServicer
 from services.resources.servicer.unit import UnitServicer
 from services.runtime import app, broker, reference
 from services.runtime.alarm import Alarm
 from services.runtime.handle import CommandHandler
-from services.runtime.inbox import inbox
+from services.runtime.inbox import Delivered, inbox
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.relay import relay
@@ -40,6 +49,7 @@ async def serve(settings: Settings) -> None:
 
     units = CommandHandler(store, UNIT)
     shipping = Shipping(CommandHandler(store, STOCK), CommandHandler(store, TRANSFER))
+    needs = Needs(CommandHandler(store, NEED_REF))
     expiry = Expiry(units, model, now)
     regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
@@ -63,6 +73,11 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
 
+    add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
+
+    async def on_need(delivered: Delivered) -> None:
+        await needs.on_event(delivered.event)
+
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
@@ -83,6 +98,13 @@ async def serve(settings: Settings) -> None:
                 subjects=FOLLOWED,
                 react=shipping.react,
             ),
+            inbox(
+                js=js,
+                stream="ANLAN_COMMAND",
+                durable="resources_needs",
+                subjects=reactions.SUBJECTS,
+                react=on_need,
+            ),
         ]
 
     try:
@@ -94,6 +116,7 @@ async def serve(settings: Settings) -> None:
                     (unit_service_pb2, "UnitService"),
                     (stock_service_pb2, "StockService"),
                     (shelter_service_pb2, "ShelterService"),
+                    (need_service_pb2, "NeedService"),
                 )
             ],
             [model],

@@ -66,6 +66,7 @@ class Dispatch:
     incidents: Incidents
     ahead: timedelta = timedelta()
     stub: Any = None
+    address: str = ""
     model: ReadModel = None  # type: ignore[assignment]
     js: Any = None
     dispatcher: Caller = field(init=False)
@@ -197,7 +198,7 @@ async def dispatch(
         async with main.wired(settings, dispatch.now) as (server, model, tasks):
             listening = await server.start(main.NAMES)
             beside = [asyncio.create_task(task) for task in (model.run(), *tasks)]
-            dispatch.model = model
+            dispatch.model, dispatch.address = model, listening
             try:
                 async with grpc.aio.insecure_channel(listening) as channel:
                     dispatch.stub = AssignmentServiceStub(channel)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.resources.codec import DEPOTS, SHELTERS, STOCKS, TRANSFERS, UNITS
+from services.resources.codec import DEPOTS, NEEDS, SHELTERS, STOCKS, TRANSFERS, UNITS
 from services.runtime.codec import Codec
 
-CODECS: list[Codec[Any]] = [UNITS, DEPOTS, STOCKS, TRANSFERS, SHELTERS]
+CODECS: list[Codec[Any]] = [UNITS, DEPOTS, STOCKS, TRANSFERS, SHELTERS, NEEDS]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 
 

@@ -122,6 +122,33 @@ shelters = Table(
 )
 
 
+needs = Table(
+    "needs",
+    TABLES,
+    Column("incident_id", String, primary_key=True),
+    Column("need_id", String, primary_key=True),
+    Column("noted", Boolean, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("category", String, nullable=False, default=""),
+    Column("item", Text, nullable=False, default=""),
+    Column("quantity", BigInteger, nullable=False, default=0),
+    Column("unit", String, nullable=False, default=""),
+    Column("adcode", String, nullable=False, default=""),
+    Column("address", Text, nullable=False, default=""),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("needed_by", BigInteger),
+    Column("note", Text, nullable=False, default=""),
+    Column("committed", BigInteger, nullable=False),
+    Column("remaining", BigInteger, nullable=False),
+    Column("raised_at", BigInteger),
+    Column("opened_position", BigInteger, nullable=False),
+    *_trace(),
+    Index("needs_open", "ended", "opened_position"),
+)
+
+
 def trace(recorded: Recorded) -> dict[str, Any]:
     return {
         "exercise": recorded.metadata.get("exercise", ""),
