@@ -37,12 +37,13 @@ from services.runtime.decider import Decider
 
 def _report_v2(old: dict[str, Any]) -> dict[str, Any]:
     """Return a report of the time before orders and alerts, when nobody asked for a number."""
-    return {**old, "callback": "", "order": None, "alert": None, "supersedes": []}
+    return {**old, "callback": "", "order": None, "alert": None}
 
 
 REPORT_CODEC: Codec[report.Event] = Codec(
     {
         "ReportSubmitted.v2": report.ReportSubmitted,
+        "CorrectionAnnounced.v1": report.CorrectionAnnounced,
         "ReportVerified.v1": report.ReportVerified,
         "ReportJoined.v1": report.ReportJoined,
         "ReportRejected.v1": report.ReportRejected,
@@ -69,6 +70,7 @@ def _decision_v2(old: dict[str, Any]) -> dict[str, Any]:
         "dissents": [],
         "revokes": "",
         "rules_version": "",
+        "decider_posts": [],
         "jurisdiction": "",
     }
 

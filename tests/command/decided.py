@@ -98,6 +98,7 @@ recorded = decisions.DecisionRecorded(
     revokes="",
     rules_version=VERSION,
     decided_by="commander.li",
+    decider_posts=(),
     jurisdiction="431281",
     occurred_at=NOW,
 )
@@ -123,6 +124,7 @@ proposed = decisions.DecisionRecorded(
     revokes="",
     rules_version=VERSION,
     decided_by="commander.li",
+    decider_posts=(),
     jurisdiction="431281",
     occurred_at=NOW,
 )

@@ -332,6 +332,7 @@ recorded = decisions.DecisionRecorded(
     revokes="",
     rules_version=RULES.decisions.version,
     decided_by="commander.li",
+    decider_posts=(),
     jurisdiction="431281",
     occurred_at=NOW,
 )

@@ -57,6 +57,12 @@ approve_d3 = replace(approve, decision_id="d3")
 approved_d3 = replace(approved, decision_id="d3")
 
 
+def made(*events: decider.Event) -> Decisions:
+    was = decider.there(given(opened, *events).state)
+    assert was is not None
+    return was.decisions
+
+
 def refused(command: decider.Command, *events: decider.Event) -> Rejection:
     with pytest.raises(Rejection) as refusal:
         given(*events).when(command).outcome()
@@ -99,11 +105,11 @@ def test_an_urgent_decision_holds_before_its_steps_and_is_flagged_until_each_is_
     after = replace(completed, occurred_at=NOW)
     given(opened, taken).when(complete).then(after)
 
-    flagged = given(opened, taken).state.decisions.made["d2"]
-    approved_only = given(opened, taken, approved).state.decisions.made["d2"]
-    whole = given(opened, taken, approved, after).state.decisions.made["d2"]
+    flagged = made(taken).made["d2"]
+    approved_only = made(taken, approved).made["d2"]
+    whole = made(taken, approved, after).made["d2"]
     assert (flagged.flagged, approved_only.flagged, whole.flagged) == (True, True, False)
-    assert given(opened, taken, after).state.decisions.made["d2"].flagged  # not approved yet
+    assert made(taken, after).made["d2"].flagged  # not approved yet
 
 
 def test_what_is_done_too_late_is_said_to_be_late() -> None:
@@ -295,7 +301,7 @@ def test_the_incident_commander_approves_by_his_post() -> None:
 
 def test_who_serves_under_the_commander_approves_nothing() -> None:
     classes = known.RULES.decisions
-    state = given(opened, proposed).state.decisions
+    state = made(proposed)
     serving = decisions.Known(posts=frozenset({"operations_chief"}))
 
     with pytest.raises(Rejection) as refusal:
@@ -305,11 +311,22 @@ def test_who_serves_under_the_commander_approves_nothing() -> None:
     assert decision_rules.decide(classes, approve, "431281102", state) == [approved]
 
 
+def test_a_lower_post_does_not_approve_what_a_higher_one_decides() -> None:
+    chiefs = replace(proposed, decided_by="chief", decider_posts=("commander_in_chief",))
+    deputys = replace(proposed, decided_by="deputy", decider_posts=("deputy_commander",))
+    by_li = replace(approve, by=LI)
+
+    given(opened, established, chiefs).when(by_li).then_refused("APPROVAL_NOT_AUTHORISED")
+    given(opened, established, deputys).when(by_li).then(
+        replace(approved, approved_by="commander.li")
+    )
+
+
 def test_a_revocation_is_a_decision_of_the_same_class_and_holds_when_it_is_approved() -> None:
     given(opened, proposed, approved).when(revoke).then(revoking)
     given(opened, proposed, approved, revoking).when(approve_d3).then(approved_d3, revoked)
 
-    state = given(opened, proposed, approved, revoking, approved_d3, revoked).state.decisions
+    state = made(proposed, approved, revoking, approved_d3, revoked)
     assert not state.effective("d2")
     assert state.effective("d3")
 
@@ -335,8 +352,8 @@ def test_what_was_taken_in_haste_is_completed_even_after_it_was_revoked_or_rejec
 
     after_revocation.when(complete).then(completed)
     after_rejection.when(complete).then(completed)
-    assert after_revocation.state.decisions.made["d2"].flagged
-    assert after_rejection.state.decisions.made["d2"].flagged
+    assert made(taken, revoking, approved_d3, revoked).made["d2"].flagged
+    assert made(taken, replace(rejected, was_effective=True)).made["d2"].flagged
 
 
 BASES = [

@@ -56,7 +56,11 @@ def recorded(
     now: datetime,
 ) -> decisions.RecordDecision:
     """Return what is to be decided; a revocation names no class, for it has that of the revoked."""
-    revoking = isinstance(request, pb.RevokeDecisionRequest)
+    decision_class, revokes = (
+        (request.decision_class, "")
+        if isinstance(request, incident_pb.RecordDecisionRequest)
+        else ("", request.revokes)
+    )
     return decisions.RecordDecision(
         by=by,
         incident_id=request.incident_id,
@@ -75,7 +79,7 @@ def recorded(
         approver=request.approver,
         authority=request.authority,
         occurred_at=said(request, "occur_time", now),
-        decision_class="" if revoking else request.decision_class,
+        decision_class=decision_class,
         options=tuple(
             decisions.Option(text=option.text, chosen=option.chosen, reason=option.reason)
             for option in request.options
@@ -83,7 +87,7 @@ def recorded(
         steps=tuple(step_done(step, now) for step in request.steps),
         urgent=request.urgent,
         dissents=tuple(dissent(voice, by) for voice in request.dissents),
-        revokes=request.revokes if revoking else "",
+        revokes=revokes,
     )
 
 

@@ -56,11 +56,25 @@ _DIGITS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approvers:
-    """Who may be the second person: by role, or by post on the incident; from which tier up."""
+    """Who may be the second person: by role, or by post on the incident; from which tier up.
+
+    ``post_roles`` are in order of rank, the highest first.
+    """
 
     roles: frozenset[str]
-    post_roles: frozenset[str]
+    post_roles: tuple[str, ...]
     tier: Tier
+
+    def entitle(self, by: Actor, posts: Collection[str], decider_posts: Collection[str]) -> bool:
+        """Whether the post outranks the decider's, or the role is enough where there is no post."""
+        if not posts:
+            return not self.roles.isdisjoint(by.roles)
+        rank = self._rank(posts)
+        return rank < len(self.post_roles) and rank <= self._rank(decider_posts)
+
+    def _rank(self, posts: Collection[str]) -> int:
+        ranks = (rank for rank, role in enumerate(self.post_roles) if role in posts)
+        return min(ranks, default=len(self.post_roles))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,34 +107,35 @@ class DecisionClass:
         kept = set(done)
         return tuple(step for step in Step if step in self.steps and step not in kept)
 
-    def require_approver(self, by: Actor, posts: Collection[str], decided_in: str) -> None:
+    def require_approver(
+        self, by: Actor, posts: Collection[str], decided_in: str, decider_posts: Collection[str]
+    ) -> None:
         """Refuse who may not approve; ``posts`` are those that ``by`` holds on the incident.
 
-        Neither may one whose region lies inside the decider's, ``decided_in``, nor one who serves
-        on the incident under its commander, whatever role the token names.
+        No subordinate may: neither one whose region lies inside the decider's, ``decided_in``,
+        nor one who serves on the incident in a lower post, whatever role the token names.
         """
         approvers = self.approvers
         if approvers is None:
             return
-        if posts:
-            entitled = not approvers.post_roles.isdisjoint(posts)
-        else:
-            entitled = not approvers.roles.isdisjoint(by.roles)
+        entitled = approvers.entitle(by, posts, decider_posts)
         reaches = len(region_prefix(by.jurisdiction)) <= _DIGITS[approvers.tier]
         if entitled and reaches and by.covers(decided_in):
             return
-        allowed = sorted(approvers.roles | approvers.post_roles)
+        allowed = [*sorted(approvers.roles), *approvers.post_roles]
         raise Forbidden(
             "APPROVAL_NOT_AUTHORISED",
             f"{by.subject} ({', '.join([*by.roles, *sorted(posts)])}, {by.jurisdiction}) may not "
             f"approve a decision of class {self.name}: it takes one of {', '.join(allowed)} with "
-            f"the jurisdiction of a {approvers.tier} or wider, and no narrower than the decider's",
+            f"the jurisdiction of a {approvers.tier} or wider, and neither region nor post below "
+            "the decider's",
             subject=by.subject,
             jurisdiction=by.jurisdiction,
-            roles=",".join(approvers.roles),
+            roles=",".join(sorted(approvers.roles)),
             post_roles=",".join(approvers.post_roles),
             tier=approvers.tier,
             decided_in=decided_in,
+            decider_posts=",".join(sorted(decider_posts)),
         )
 
 

@@ -122,6 +122,7 @@ def record(
             revokes=command.revokes,
             rules_version=classes.version,
             decided_by=command.by.subject,
+            decider_posts=tuple(sorted(known.posts)),
             jurisdiction=command.by.jurisdiction,
             occurred_at=command.occurred_at,
         )
@@ -310,7 +311,7 @@ def _require_second_person(
         )
     if command.by.subject == decision.decided_by:
         raise _own(command)
-    class_.require_approver(command.by, known.posts, decision.jurisdiction)
+    class_.require_approver(command.by, known.posts, decision.jurisdiction, decision.decider_posts)
 
 
 def _require_known_basis(command: RecordDecision, decisions: Decisions, known: Known) -> None:

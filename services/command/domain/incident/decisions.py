@@ -142,7 +142,8 @@ Command = RecordDecision | CompleteDecisionStep | ApproveDecision | RejectDecisi
 class DecisionRecorded:
     """``required_steps`` and ``awaits_approval`` are what the class asked for at ``rules_version``.
 
-    ``open_steps`` are to be completed by ``complete_by``; ``jurisdiction`` is the decider's.
+    ``open_steps`` are to be completed by ``complete_by``.  ``jurisdiction`` is the decider's, and
+    ``decider_posts`` are those that the decider held on the incident.
     """
 
     incident_id: str
@@ -166,6 +167,7 @@ class DecisionRecorded:
     revokes: str
     rules_version: str
     decided_by: str
+    decider_posts: tuple[str, ...]
     jurisdiction: str
     occurred_at: datetime
 
@@ -258,6 +260,7 @@ class Decision:
 
     decision_class: str
     decided_by: str
+    decider_posts: tuple[str, ...]
     jurisdiction: str
     authority: str
     standing: Standing
@@ -326,6 +329,7 @@ def _made(event: DecisionRecorded) -> Decision:
     return Decision(
         decision_class=event.decision_class,
         decided_by=event.decided_by,
+        decider_posts=event.decider_posts,
         jurisdiction=event.jurisdiction,
         authority=event.authority,
         standing=event.standing,
