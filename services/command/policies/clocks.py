@@ -22,6 +22,7 @@ from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import Written
 from services.runtime.readmodel import ReadModel
+from services.runtime.rejection import Rejection
 from services.runtime.times import of_micros
 
 CLOCK = Actor(subject="service:command", roles=("service",), jurisdiction=NATION)
@@ -35,13 +36,14 @@ class TaskClock:
 
     async def ring(self, key: str, _: datetime) -> Written:
         """Tell that a task is overdue, in the story and the exercise of its incident."""
-        incident_id, task_id = key.split("/")
+        incident_id, task_id, alarm_at = key.split("/")
         column = TASKS.c
         row, due_at = await _row(
             self.model,
             select(column.alarm_at, column.cause_id, column.exercise).where(
                 column.incident_id == incident_id, column.task_id == task_id
             ),
+            int(alarm_at),
         )
         command = tasks.RingTask(
             by=CLOCK, incident_id=incident_id, task_id=task_id, occurred_at=due_at
@@ -57,13 +59,14 @@ class DeadlineClock:
 
     async def ring(self, key: str, _: datetime) -> Written:
         """Ring the next mark of a statutory clock; each of its marks is another command."""
-        incident_id, deadline_id = key.split("/")
+        incident_id, deadline_id, alarm_at = key.split("/")
         column = DEADLINES.c
         row, mark_at = await _row(
             self.model,
             select(column.mark_at, column.mark, column.cause_id, column.exercise).where(
                 column.incident_id == incident_id, column.deadline_id == deadline_id
             ),
+            int(alarm_at),
         )
         command = deadlines.RingDeadline(
             by=CLOCK,
@@ -109,7 +112,7 @@ async def _next(
     clock = EXERCISES.c
     at = case((clock.time.is_not(None), DUE_AT_ONCE), else_=alarm_at).label("at")
     statement = (
-        select(at, incident_id.label("incident_id"), id_.label("id"))
+        select(at, alarm_at.label("alarm_at"), incident_id.label("incident_id"), id_.label("id"))
         .outerjoin(EXERCISES, clock.exercise == exercise)
         .where(alarm_at.is_not(None), *which)
         .where(or_(clock.time.is_(None), alarm_at <= clock.time))
@@ -121,16 +124,20 @@ async def _next(
         return None
     moment = of_micros(row.at)
     assert moment is not None
-    return moment, f"{row.incident_id}/{row.id}"
+    return moment, f"{row.incident_id}/{row.id}/{row.alarm_at}"
 
 
-async def _row(model: ReadModel, statement: Select[Any]) -> tuple[Any, datetime]:
-    """Return the row to ring, and the instant of its alarm, which stands first in it."""
+async def _row(model: ReadModel, statement: Select[Any], alarm_at: int) -> tuple[Any, datetime]:
+    """Return the row to ring, and the instant of its alarm, which stands first in it.
+
+    Raises Rejection where the alarm was answered or moved since it was found.
+    """
     async with model.read() as (connection, _seen):
-        row = (await connection.execute(statement)).one()
-    alarm_at = of_micros(row[0])
-    assert alarm_at is not None
-    return row, alarm_at
+        row = (await connection.execute(statement)).first()
+    moment = of_micros(alarm_at)
+    if row is None or row[0] != alarm_at or moment is None:
+        raise Rejection("ALARM_ANSWERED", "there is no such alarm any more")
+    return row, moment
 
 
 def _by_clock(row: Any, incident_id: str, policy: str) -> Cause:
