@@ -82,7 +82,12 @@ def _report(event: report.Event) -> Message | None:
                 type_code=event.type_code,
                 place=_place(event.place),
                 occur_time=to_proto(event.occurred_at),
-                superseded_report_ids=event.supersedes,
+            )
+        case report.CorrectionAnnounced():
+            return report_pb.CorrectionAnnounced(
+                report_id=event.report_id,
+                corrected_report_ids=event.corrects,
+                occur_time=to_proto(event.occurred_at),
             )
         case report.ReportSuperseded():
             return report_pb.ReportSuperseded(

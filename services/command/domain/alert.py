@@ -21,6 +21,9 @@ class Reference:
     identifier: str
     sent_at: datetime
 
+    def __str__(self) -> str:
+        return f"{self.sender},{self.identifier},{self.sent_at.isoformat(timespec='seconds')}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:

@@ -38,7 +38,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitReport:
-    """``supersedes`` are reports that the same sender corrects or takes back by this one."""
+    """``corrects`` are reports of the same sender that this one corrects or takes back."""
 
     by: Actor
     report_id: str
@@ -52,7 +52,7 @@ class SubmitReport:
     callback: str = ""
     order: Order | None = None
     alert: Alert | None = None
-    supersedes: tuple[str, ...] = ()
+    corrects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +69,13 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinReport:
+    """``attached`` tells that the incident has the report already, be it through another."""
+
     by: Actor
     report_id: str
     incident_id: str
     occurred_at: datetime
+    attached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +121,15 @@ class ReportSubmitted:
     callback: str
     order: Order | None
     alert: Alert | None
-    supersedes: tuple[str, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionAnnounced:
+    """Told of a report together with its submission: whoever sent it said those before."""
+
+    report_id: str
+    corrects: tuple[str, ...]
     occurred_at: datetime
 
 
@@ -172,6 +183,7 @@ class OrderAcknowledged:
 
 Event = (
     ReportSubmitted
+    | CorrectionAnnounced
     | ReportVerified
     | ReportJoined
     | ReportRejected
@@ -195,6 +207,7 @@ class Received:
     """``superseded_by`` has the latest last."""
 
     said: ReportSubmitted
+    corrects: tuple[str, ...] = ()
     superseded_by: tuple[str, ...] = ()
     acknowledged: bool = False
 
@@ -209,6 +222,7 @@ class Settled:
     verified: bool = False
     title: str = ""
     type_code: str = ""
+    corrects: tuple[str, ...] = ()
     superseded_by: tuple[str, ...] = ()
     acknowledged: bool = False
 

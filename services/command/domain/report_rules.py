@@ -8,6 +8,7 @@ from typing import assert_never
 from services.command.domain.report import (
     AcknowledgeOrder,
     Command,
+    CorrectionAnnounced,
     Event,
     Expected,
     JoinReport,
@@ -61,12 +62,15 @@ def submit(command: SubmitReport, state: State) -> list[Event]:
         callback=command.callback,
         order=command.order,
         alert=command.alert,
-        supersedes=command.supersedes,
         occurred_at=command.occurred_at,
     )
+    correction = CorrectionAnnounced(
+        report_id=command.report_id, corrects=command.corrects, occurred_at=command.occurred_at
+    )
+    told: list[Event] = [submitted, correction] if command.corrects else [submitted]
     match state:
         case None:
-            return [submitted]
+            return told
         case Expected(superseded_by):
             late = [
                 ReportSuperseded(
@@ -76,7 +80,7 @@ def submit(command: SubmitReport, state: State) -> list[Event]:
                 )
                 for by_report_id in superseded_by
             ]
-            return [submitted, *late]
+            return [*told, *late]
         case Received(said) | Settled(said):
             if _again(submitted, said):
                 return []
@@ -166,6 +170,8 @@ def join(command: JoinReport, state: State) -> list[Event]:
             ]
         case Settled(incident_id=incident_id) if incident_id == command.incident_id:
             return []
+        case Settled() if command.attached:
+            return []
         case Settled():
             raise _settled(command.report_id, state)
         case None | Expected():
@@ -202,7 +208,13 @@ def evolve(state: State, event: Event) -> State:
         case ReportSubmitted():
             if state is None:
                 return Received(event)
-            return Received(event, state.superseded_by) if isinstance(state, Expected) else state
+            if isinstance(state, Expected):
+                return Received(event, superseded_by=state.superseded_by)
+            return state
+        case CorrectionAnnounced(corrects=corrects):
+            if state is None or isinstance(state, Expected):
+                return state
+            return replace(state, corrects=corrects)
         case ReportSuperseded(by_report_id=by):
             if state is None:
                 return Expected((by,))
@@ -228,6 +240,7 @@ def _settle(state: Received, event: ReportVerified | ReportJoined | ReportReject
         verified=verified is not None,
         title="" if verified is None else verified.title,
         type_code="" if verified is None else verified.type_code,
+        corrects=state.corrects,
         superseded_by=state.superseded_by,
         acknowledged=state.acknowledged,
     )

@@ -93,7 +93,7 @@ async def supersede_reports(reports: Reports, report_id: str, cause: Cause) -> i
     if state is None or isinstance(state, report.Expected):
         raise Rejection("REPORT_NOT_SUBMITTED", report_id=report_id)
     position = 0
-    for earlier in state.said.supersedes:
+    for earlier in state.corrects:
         command = report.SupersedeReport(
             report_id=earlier, by_report_id=report_id, occurred_at=state.said.occurred_at
         )

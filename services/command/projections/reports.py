@@ -46,7 +46,7 @@ REPORTS = Table(
     Column("acknowledged_by", String, nullable=False, default=""),
     Column("acknowledged_at", BigInteger),
     Column("alert", Text, nullable=False),  # what it said of itself, without the document
-    Column("supersedes", Text, nullable=False),
+    Column("supersedes", Text, nullable=False, default="[]"),
     Column("superseded_by", String, nullable=False, default=""),
     Column("superseded_at", BigInteger),
     Column("occurred_at", BigInteger, nullable=False, index=True),
@@ -69,6 +69,8 @@ def apply(connection: Connection, recorded: Recorded, event: report.Event) -> No
         case report.ReportSubmitted():
             connection.execute(REPORTS.insert(), _submitted(recorded, event))
             return
+        case report.CorrectionAnnounced():
+            changed = {"supersedes": json(event.corrects)}
         case report.ReportVerified():
             changed = {
                 "state": "verified",
@@ -123,7 +125,6 @@ def _submitted(recorded: Recorded, event: report.ReportSubmitted) -> dict[str, o
         "order_number": "" if order is None else order.number,
         "reply_due_at": None if due_at is None else micros(due_at),
         "alert": "" if event.alert is None else json(_told(event.alert)),
-        "supersedes": json(event.supersedes),
         "occurred_at": micros(event.occurred_at),
         "recorded_at": micros(recorded.created_at),
         "recorded_by": recorded.metadata.get("actor", ""),

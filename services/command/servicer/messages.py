@@ -10,6 +10,7 @@ import msgspec
 from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1 import report_service_pb2 as report_pb
 from anlan.type.v1 import place_pb2
+from services.command.domain.alert import Alert
 from services.command.domain.casualties import Casualties
 from services.command.domain.grades import Grade
 from services.command.domain.incident.response import Level
@@ -90,7 +91,7 @@ def casualties_message(value: Casualties) -> report_pb.Casualties:
 
 
 def report(row: Any) -> report_pb.Report:
-    return report_pb.Report(
+    message = report_pb.Report(
         report_id=row.report_id,
         state=REPORT_STATES[row.state],
         source=SOURCES[Source(row.source)],
@@ -106,6 +107,42 @@ def report(row: Any) -> report_pb.Report:
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
+        callback=row.callback,
+        order_acknowledged_by=row.acknowledged_by,
+        order_acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
+        superseded_report_ids=msgspec.json.decode(row.supersedes),
+        superseded_by=row.superseded_by,
+    )
+    if row.order_number:
+        message.order.CopyFrom(
+            report_pb.Order(
+                issuer=row.issuer,
+                number=row.order_number,
+                reply_due_time=to_proto(of_micros(row.reply_due_at)),
+            )
+        )
+    if row.alert:
+        message.alert.CopyFrom(_alert(msgspec.json.decode(row.alert, type=Alert)))
+    return message
+
+
+def _alert(alert: Alert) -> report_pb.CapAlert:
+    return report_pb.CapAlert(
+        sender=alert.sender,
+        identifier=alert.identifier,
+        send_time=to_proto(alert.sent_at),
+        status=alert.status,
+        message_type=alert.message_type,
+        references=[str(known) for known in alert.references],
+        sender_name=alert.sender_name,
+        event=alert.event,
+        headline=alert.headline,
+        urgency=alert.urgency,
+        severity=alert.severity,
+        certainty=alert.certainty,
+        color=alert.color,
+        onset_time=to_proto(alert.onset_at),
+        expire_time=to_proto(alert.expires_at),
     )
 
 

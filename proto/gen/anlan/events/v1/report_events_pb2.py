@@ -27,7 +27,7 @@ from anlan.type.v1 import place_pb2 as anlan_dot_type_dot_v1_dot_place__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#anlan/events/v1/report_events.proto\x12\x0f\x61nlan.events.v1\x1a%anlan/command/v1/report_service.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\x01\n\x0fReportSubmitted\x12\x11\n\treport_id\x18\x01 \x01(\t\x12.\n\x06source\x18\x02 \x01(\x0e\x32\x1e.anlan.command.v1.ReportSource\x12\x11\n\ttype_code\x18\x03 \x01(\t\x12#\n\x05place\x18\x04 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x15superseded_report_ids\x18\x06 \x03(\t\"k\n\x10ReportSuperseded\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x14\n\x0c\x62y_report_id\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x95\x01\n\x11OrderAcknowledged\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x14\n\x0corder_number\x18\x03 \x01(\t\x12\x17\n\x0f\x61\x63knowledged_by\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x02\n\x0eReportVerified\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\ttype_code\x18\x04 \x01(\t\x12#\n\x05place\x18\x05 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x30\n\ncasualties\x18\x06 \x01(\x0b\x32\x1c.anlan.command.v1.Casualties\x12-\n\tcall_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x0cReportJoined\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x30\n\ncasualties\x18\x03 \x01(\x0b\x32\x1c.anlan.command.v1.Casualties\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x0eReportRejected\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#anlan/events/v1/report_events.proto\x12\x0f\x61nlan.events.v1\x1a%anlan/command/v1/report_service.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x01\n\x0fReportSubmitted\x12\x11\n\treport_id\x18\x01 \x01(\t\x12.\n\x06source\x18\x02 \x01(\x0e\x32\x1e.anlan.command.v1.ReportSource\x12\x11\n\ttype_code\x18\x03 \x01(\t\x12#\n\x05place\x18\x04 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x13\x43orrectionAnnounced\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x1c\n\x14\x63orrected_report_ids\x18\x02 \x03(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"k\n\x10ReportSuperseded\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x14\n\x0c\x62y_report_id\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x95\x01\n\x11OrderAcknowledged\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x14\n\x0corder_number\x18\x03 \x01(\t\x12\x17\n\x0f\x61\x63knowledged_by\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x02\n\x0eReportVerified\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x11\n\ttype_code\x18\x04 \x01(\t\x12#\n\x05place\x18\x05 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x30\n\ncasualties\x18\x06 \x01(\x0b\x32\x1c.anlan.command.v1.Casualties\x12-\n\tcall_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x0cReportJoined\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x30\n\ncasualties\x18\x03 \x01(\x0b\x32\x1c.anlan.command.v1.Casualties\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x0eReportRejected\x12\x11\n\treport_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,15 +35,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'anlan.events.v1.report_even
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REPORTSUBMITTED']._serialized_start=156
-  _globals['_REPORTSUBMITTED']._serialized_end=375
-  _globals['_REPORTSUPERSEDED']._serialized_start=377
-  _globals['_REPORTSUPERSEDED']._serialized_end=484
-  _globals['_ORDERACKNOWLEDGED']._serialized_start=487
-  _globals['_ORDERACKNOWLEDGED']._serialized_end=636
-  _globals['_REPORTVERIFIED']._serialized_start=639
-  _globals['_REPORTVERIFIED']._serialized_end=911
-  _globals['_REPORTJOINED']._serialized_start=914
-  _globals['_REPORTJOINED']._serialized_end=1066
-  _globals['_REPORTREJECTED']._serialized_start=1068
-  _globals['_REPORTREJECTED']._serialized_end=1167
+  _globals['_REPORTSUBMITTED']._serialized_end=344
+  _globals['_CORRECTIONANNOUNCED']._serialized_start=346
+  _globals['_CORRECTIONANNOUNCED']._serialized_end=464
+  _globals['_REPORTSUPERSEDED']._serialized_start=466
+  _globals['_REPORTSUPERSEDED']._serialized_end=573
+  _globals['_ORDERACKNOWLEDGED']._serialized_start=576
+  _globals['_ORDERACKNOWLEDGED']._serialized_end=725
+  _globals['_REPORTVERIFIED']._serialized_start=728
+  _globals['_REPORTVERIFIED']._serialized_end=1000
+  _globals['_REPORTJOINED']._serialized_start=1003
+  _globals['_REPORTJOINED']._serialized_end=1155
+  _globals['_REPORTREJECTED']._serialized_start=1157
+  _globals['_REPORTREJECTED']._serialized_end=1256
 # @@protoc_insertion_point(module_scope)

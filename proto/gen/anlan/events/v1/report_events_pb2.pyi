@@ -34,7 +34,6 @@ class ReportSubmitted(google.protobuf.message.Message):
     TYPE_CODE_FIELD_NUMBER: builtins.int
     PLACE_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
-    SUPERSEDED_REPORT_IDS_FIELD_NUMBER: builtins.int
     report_id: builtins.str
     source: anlan.command.v1.report_service_pb2.ReportSource.ValueType
     type_code: builtins.str
@@ -42,10 +41,6 @@ class ReportSubmitted(google.protobuf.message.Message):
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
-    @property
-    def superseded_report_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
-        """Reports that it supersedes, where another system corrects what it said."""
-
     def __init__(
         self,
         *,
@@ -54,12 +49,37 @@ class ReportSubmitted(google.protobuf.message.Message):
         type_code: builtins.str = ...,
         place: anlan.type.v1.place_pb2.Place | None = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        superseded_report_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place", "report_id", b"report_id", "source", b"source", "superseded_report_ids", b"superseded_report_ids", "type_code", b"type_code"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place", "report_id", b"report_id", "source", b"source", "type_code", b"type_code"]) -> None: ...
 
 Global___ReportSubmitted: typing_extensions.TypeAlias = ReportSubmitted
+
+@typing.final
+class CorrectionAnnounced(google.protobuf.message.Message):
+    """A report corrects, or takes back, what its sender said before."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REPORT_ID_FIELD_NUMBER: builtins.int
+    CORRECTED_REPORT_IDS_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    report_id: builtins.str
+    @property
+    def corrected_report_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        report_id: builtins.str = ...,
+        corrected_report_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["corrected_report_ids", b"corrected_report_ids", "occur_time", b"occur_time", "report_id", b"report_id"]) -> None: ...
+
+Global___CorrectionAnnounced: typing_extensions.TypeAlias = CorrectionAnnounced
 
 @typing.final
 class ReportSuperseded(google.protobuf.message.Message):
