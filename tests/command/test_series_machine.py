@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ from tests.command import incidents as known
 TABLE = known.RULES.situation_reports
 METRICS = [Metric.DEAD, Metric.MISSING, Metric.TRAPPED, Metric.PEOPLE_MOVED]
 REPORTS, SENDINGS = ["s1", "s2", "s3", "s4", "s5"], ["a", "b"]
-FACTS = [f"f{number}" for number in range(30)]
+FACTS = ["f1", "f2", "f3", "f4"]
 
 metrics = st.sampled_from(METRICS)
 minutes = st.integers(-90, 90).map(lambda minute: known.NOW + timedelta(minutes=minute))
@@ -53,19 +53,33 @@ acceptable = st.builds(
     explanations=st.sampled_from([{}, dict.fromkeys(METRICS, "核实后更正")]),
     zero_report=st.booleans(),
 )
+
+
+def figure(
+    metric: Metric, value: int, fact_id: str, at: datetime, scope: str = ""
+) -> figures.RecordFigure:
+    return figures.RecordFigure(
+        by=known.LI,
+        incident_id="i1",
+        fact_id=fact_id,
+        metric=metric,
+        value=value,
+        source_kind=SourceKind.SCENE,
+        source="现场",
+        scope=scope,
+        note="",
+        basis="",
+        occurred_at=at,
+    )
+
+
 spoken = st.builds(
-    figures.RecordFigure,
-    by=st.just(known.LI),
-    incident_id=st.just("i1"),
-    fact_id=st.sampled_from(FACTS),
-    metric=metrics,
-    value=st.sampled_from([0, 1, 2, 3, 7, 600]),
-    source_kind=st.just(SourceKind.SCENE),
-    source=st.just("现场"),
-    scope=st.sampled_from(["", "431281102"]),
-    note=st.just(""),
-    basis=st.just(""),
-    occurred_at=minutes,
+    figure,
+    metrics,
+    st.sampled_from([0, 1, 2, 3, 7, 600]),
+    st.sampled_from(FACTS),
+    minutes,
+    st.sampled_from(["", "431281102"]),
 )
 withdrawn = st.builds(
     figures.WithdrawFigure,
@@ -101,6 +115,7 @@ class SituationReports(RuleBasedStateMachine):
         self.events: list[decider.Event] = []
         self.wishes: list[decider.Command] = []
         self.told: list[series.SituationReportSubmitted] = []
+        self.sent: list[series.SituationReportSent] = []
 
     def ask(self, command: decider.Command) -> None:
         self.wishes.append(command)
@@ -114,6 +129,8 @@ class SituationReports(RuleBasedStateMachine):
             self.states.append(decider.evolve(self.states[-1], event))
         if events and isinstance(command, series.Command):
             self.check_done(command)
+        if events and isinstance(command, series.SubmitSituationReport):
+            assert command.claimed.items() <= self.told[-1].figures.items()
 
     def check_done(self, command: series.Command) -> None:
         """Check that the same wish is not obeyed a second time."""
@@ -131,6 +148,7 @@ class SituationReports(RuleBasedStateMachine):
                 case series.SituationReportSent():
                     assert event.number <= len(self.told)
                     assert self.told[event.number - 1].kind is event.kind
+                    self.sent.append(event)
                 case series.SituationReportAcknowledged():
                     self.check_receipt(event)
 
@@ -212,15 +230,36 @@ class SituationReports(RuleBasedStateMachine):
     def say(self, wish: figures.Command) -> None:
         self.ask(wish)
 
+    @rule(metric=metrics, value=st.sampled_from([0, 1, 2, 3, 7, 600]))
+    def say_what_nobody_said(self, metric: Metric, value: int) -> None:
+        """Let a figure change for certain: the newest that is said stands."""
+        at = known.NOW + timedelta(days=len(self.events))
+        fact_id = f"g{len(self.events)}"
+        self.ask(figure(metric, value, fact_id, at))
+
     @rule(wish=st.one_of(sent, received))
     def send(self, wish: series.Command) -> None:
         self.ask(wish)
 
     @precondition(lambda self: self.told)
-    @rule(wish=st.one_of(sent, received), data=st.data())
-    def send_what_was_submitted(self, wish: series.Command, data: st.DataObject) -> None:
+    @rule(wish=sent, data=st.data())
+    def send_what_was_submitted(self, wish: series.RecordSending, data: st.DataObject) -> None:
         report = data.draw(st.sampled_from(self.told))
         self.ask(replace(wish, situation_report_id=report.situation_report_id))
+
+    @precondition(lambda self: self.sent)
+    @rule(wish=received, data=st.data())
+    def receive_what_was_sent(
+        self, wish: series.AcknowledgeSituationReport, data: st.DataObject
+    ) -> None:
+        sending = data.draw(st.sampled_from(self.sent))
+        self.ask(
+            replace(
+                wish,
+                situation_report_id=sending.situation_report_id,
+                sending_id=sending.sending_id,
+            )
+        )
 
     @rule()
     def grade(self) -> None:
