@@ -34,6 +34,8 @@ class TimelineServicer(TimelineServiceServicer):
         size = paging.limit(request.page_size, DEFAULT_PAGE)
         after = paging.key(request.page_token, (int,)) or (0,)
         statement = _story(request.incident_id, after[0], size + 1)
+        if request.causation_id:
+            statement = statement.where(EVENTS.c.causation_id == request.causation_id)
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
             rows = (await connection.execute(statement)).all()
         response = pb.GetTimelineResponse(entries=[self._entry(row) for row in rows[:size]])

@@ -90,12 +90,18 @@ class Client:
         *,
         token: str = "",
         exercise: str = "",
+        because: str = "",
         patience_s: float = 0.0,
     ) -> Any:
-        """Return the answer.  Raises Refusal, and OutOfReach once ``patience_s`` are over."""
+        """Return the answer.  Raises Refusal, and OutOfReach once ``patience_s`` are over.
+
+        ``because`` is what led to the call: a decision's event or its id.
+        """
         metadata = [("authorization", f"Bearer {token or self._token()}")]
         if exercise:
             metadata.append(("x-exercise-id", exercise))
+        if because:
+            metadata.append(("x-causation-id", because))
         give_up_at = time.monotonic() + patience_s
         pause, unforeseen = FIRST_PAUSE_S, 0
         while True:

@@ -24,6 +24,7 @@ from services.cli.scenario import (
     Step,
     Wait,
     build,
+    cause,
     filled,
 )
 
@@ -179,9 +180,10 @@ class Player:
             return _played(act, Outcome.UNEXPECTED, f"accepted; expected {act.refusals}")
         if outcome is Outcome.THERE_ALREADY:  # it answers with how things stand now
             return _played(act, outcome)
+        known = {"run": self.scenario.run, **self._saved}
         wrong = [
             f"{path} is {dig(said, path)}, expected {wanted}"
-            for path, wanted in act.answers.items()
+            for path, wanted in filled(dict(act.answers), known, f"step {act.number}").items()
             if not same(dig(said, path), wanted)
         ]
         if wrong:
@@ -237,12 +239,15 @@ class Player:
 
     async def _send(self, act: Act) -> Any:
         request = build(self.scenario, act, self._saved, self.speed)
-        answer = await self._call(act.rpc, request, act.at, act.person)
+        because = cause(self.scenario, act, self._saved)
+        answer = await self._call(act.rpc, request, act.at, act.person, because)
         before = self._seen.get(act.rpc.service, 0)
         self._seen[act.rpc.service] = max(before, int(getattr(answer, "position", 0)))
         return answer
 
-    async def _call(self, rpc: Any, request: Message, at: datetime, by: Person | str) -> Any:
+    async def _call(
+        self, rpc: Any, request: Message, at: datetime, by: Person | str, because: str = ""
+    ) -> Any:
         reads = request.DESCRIPTOR.fields_by_name.get("read")
         seen = self._seen.get(rpc.service, 0)
         if reads is not None and seen and not request.HasField("read"):
@@ -253,6 +258,7 @@ class Player:
                 request,
                 token=self.token(by) if isinstance(by, Person) else "",
                 exercise=self.scenario.run,
+                because=because,
                 patience_s=self.patience_s,
             )
         except OutOfReach as gone:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,7 @@ class Act:
     """One call of one person.  Without ``refusals`` it must be accepted, with them refused.
 
     ``answers`` are what the response must say; ``save`` names what later steps need of it.
+    ``because`` is the id of the decision, or of the event, that leads to it.
     """
 
     number: str
@@ -54,6 +56,7 @@ class Act:
     refusals: tuple[str, ...] = ()
     answers: Mapping[str, Any] = field(default_factory=dict)
     save: Mapping[str, str] = field(default_factory=dict)
+    because: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,12 +141,20 @@ def build(
         values.setdefault("occur_time", act.at.isoformat())
     request = act.rpc.request()
     try:
-        json_format.ParseDict(_timed(values, act.rpc.request.DESCRIPTOR, scenario.start), request)
+        json_format.ParseDict(
+            _in_json_form(values, act.rpc.request.DESCRIPTOR, scenario.start), request
+        )
     except json_format.ParseError as error:
         raise BadScenario(f"step {act.number}, {act.rpc}: {error}") from None
     for duration in _durations(request):
         duration.FromTimedelta(scaled(duration.ToTimedelta(), speed))
     return request
+
+
+def cause(scenario: Scenario, act: Act, variables: Mapping[str, str]) -> str:
+    """Return the id of what leads to ``act``.  Raises BadScenario for a variable nobody knows."""
+    found = filled(act.because, {"run": scenario.run, **variables}, f"step {act.number}")
+    return str(found)
 
 
 def scaled(duration: timedelta, speed: float) -> timedelta:
@@ -190,20 +201,29 @@ def filled(value: Any, variables: Mapping[str, str], where: str) -> Any:
     return value
 
 
-def _timed(values: dict[str, Any], descriptor: Descriptor, start: datetime) -> dict[str, Any]:
-    """Turn the times of the scenario into the JSON form of Timestamps."""
-    timed = dict(values)
+def _in_json_form(
+    values: Mapping[str, Any], descriptor: Descriptor, start: datetime
+) -> dict[str, Any]:
+    """Turn the scenario's times into the JSON form of Timestamps, and texts into that of bytes."""
+    formed = dict(values)
     for name, value in values.items():
-        known = descriptor.fields_by_name.get(name)
-        if known is None or known.message_type is None:
+        field = descriptor.fields_by_name.get(name)
+        if field is None:
             continue
-        if known.message_type.full_name == "google.protobuf.Timestamp":
+        if field.type == field.TYPE_BYTES:
+            formed[name] = b64encode(str(value).encode()).decode()
+        inner = field.message_type
+        if inner is None:
+            continue
+        if inner.full_name == "google.protobuf.Timestamp":
             # YAML may have read it as a time already
             text = value.isoformat() if isinstance(value, datetime) else str(value)
-            timed[name] = instant(text, start, name).isoformat()
+            formed[name] = instant(text, start, name).isoformat()
         elif isinstance(value, dict):
-            timed[name] = _timed(value, known.message_type, start)
-    return timed
+            formed[name] = _in_json_form(value, inner, start)
+        elif isinstance(value, list):
+            formed[name] = [_in_json_form(one, inner, start) for one in value]
+    return formed
 
 
 def _durations(message: Message) -> Iterator[Duration]:

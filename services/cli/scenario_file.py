@@ -21,12 +21,13 @@ from services.cli.scenario import (
     Step,
     Wait,
     build,
+    cause,
     filled,
     instant,
 )
 
-STEP_KEYS = {"at", "actor", "say", "call", "with", "expect", "save", "race", "await"}
-RACER_KEYS = {"actor", "call", "with"}
+STEP_KEYS = {"at", "actor", "say", "call", "with", "because", "expect", "save", "race", "await"}
+RACER_KEYS = {"actor", "call", "with", "because"}
 AWAIT_KEYS = {"call", "with", "each", "until", "within"}
 RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")
 WAIT_WITHIN_S = 30.0
@@ -116,6 +117,7 @@ def _act(
         refusals=refusals,
         answers=answers or {},
         save=save or {},
+        because=str(entry.get("because", "")),
     )
 
 
@@ -149,6 +151,8 @@ def _rehearse(scenario: Scenario) -> None:
     saved = {name: "x" for step in scenario.steps for name in step.save}
     for act in scenario.acts():
         build(scenario, act, {"receiver": "http://127.0.0.1:1/", **saved}, 0)
+        if isinstance(act, Act):
+            cause(scenario, act, saved)
     for earlier, later in pairwise(scenario.steps):
         if later.at < earlier.at:
             raise BadScenario(f"step {later.number} comes before step {earlier.number} in time")

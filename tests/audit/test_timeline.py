@@ -132,6 +132,7 @@ async def test_an_event_names_the_event_that_caused_it(log: Log, api: Api) -> No
     entries = await api.timeline(incident, last)
 
     assert [entry.cause_position for entry in entries] == [0, first]
+    assert await api.timeline(incident, last, causation_id=str(cause)) == [entries[1]]
 
 
 async def test_a_replay_follows_what_is_recorded_from_now_on(log: Log, api: Api) -> None:

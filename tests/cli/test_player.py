@@ -15,7 +15,7 @@ from services.cli.client import Refusal
 from services.cli.player import Outcome, Played, Player, Tally
 from services.cli.receiver import listening
 from services.cli.rpc import Rpc
-from services.cli.scenario import Person
+from services.cli.scenario import BadScenario, Person
 from services.cli.scenario_file import load
 from tests.cli.test_scenario import written
 
@@ -34,14 +34,23 @@ class Suite:
         self.position = position
         self.first: dict[str, Any] = {}
         self.calls: list[tuple[str, str, str]] = []
+        self.causes: list[str] = []
 
     async def call(
-        self, rpc: Rpc, request: Any, *, token: str = "", exercise: str = "", patience_s: float
+        self,
+        rpc: Rpc,
+        request: Any,
+        *,
+        token: str = "",
+        exercise: str = "",
+        because: str = "",
+        patience_s: float,
     ) -> Any:
         fields: dict[str, Any] = json_format.MessageToDict(
             request, preserving_proto_field_name=True
         )
         self.calls.append((rpc.method, token, exercise))
+        self.causes.append(because)
         if rpc.method not in self.answers and rpc.method.startswith("List"):
             return json_format.ParseDict({"freshness": {"position": self.position}}, rpc.response())
         request_id = fields.get("request_id", "")
@@ -120,6 +129,17 @@ async def test_an_accepted_act_is_made_by_its_person_within_the_exercise(tmp_pat
     assert tally.as_expected
     assert [one.outcome for one in heard] == [Outcome.ACCEPTED]
     assert suite.calls[-1] == ("CloseIncident", "token of duty.one", "small")
+
+
+async def test_an_act_names_what_led_to_it(tmp_path: Path) -> None:
+    suite = Suite({})
+    await play(tmp_path, CLOSE.replace("完}", "完}, because: $run-d1"), suite)
+    assert suite.causes[-1] == "small-d1"
+
+
+async def test_what_led_to_an_act_is_known_before_the_play(tmp_path: Path) -> None:
+    with pytest.raises(BadScenario, match="nothing is known as"):
+        await play(tmp_path, CLOSE.replace("完}", "完}, because: $nobody"), Suite({}))
 
 
 async def test_played_again_it_adds_nothing_and_says_so(tmp_path: Path) -> None:

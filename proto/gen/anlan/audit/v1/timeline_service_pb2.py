@@ -27,7 +27,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/audit/v1/timeline_service.proto\x12\x0e\x61nlan.audit.v1\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x02\n\rTimelineEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06stream\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x03\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecord_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x08 \x01(\t\x12\x0c\n\x04role\x18\t \x01(\t\x12\x14\n\x0cjurisdiction\x18\n \x01(\t\x12\x14\n\x0c\x63\x61usation_id\x18\x0b \x01(\t\x12\x16\n\x0e\x63\x61use_position\x18\x0c \x01(\x03\x12\x10\n\x08\x65xercise\x18\r \x01(\t\x12\x0f\n\x07summary\x18\x0e \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\t\"\xaf\x01\n\x12GetTimelineRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12<\n\x0bincident_id\x18\x03 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12(\n\x04read\x18\x04 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x8b\x01\n\x13GetTimelineResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.anlan.audit.v1.TimelineEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\xaf\x01\n\x15ReplayTimelineRequest\x12<\n\x0bincident_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12 \n\x0fresume_position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12&\n\x05speed\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\"F\n\x16ReplayTimelineResponse\x12,\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1d.anlan.audit.v1.TimelineEntry2\xcc\x01\n\x0fTimelineService\x12V\n\x0bGetTimeline\x12\".anlan.audit.v1.GetTimelineRequest\x1a#.anlan.audit.v1.GetTimelineResponse\x12\x61\n\x0eReplayTimeline\x12%.anlan.audit.v1.ReplayTimelineRequest\x1a&.anlan.audit.v1.ReplayTimelineResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/audit/v1/timeline_service.proto\x12\x0e\x61nlan.audit.v1\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x02\n\rTimelineEntry\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06stream\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x03\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecord_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05\x61\x63tor\x18\x08 \x01(\t\x12\x0c\n\x04role\x18\t \x01(\t\x12\x14\n\x0cjurisdiction\x18\n \x01(\t\x12\x14\n\x0c\x63\x61usation_id\x18\x0b \x01(\t\x12\x16\n\x0e\x63\x61use_position\x18\x0c \x01(\x03\x12\x10\n\x08\x65xercise\x18\r \x01(\t\x12\x0f\n\x07summary\x18\x0e \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x0f \x01(\t\"\xce\x01\n\x12GetTimelineRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12<\n\x0bincident_id\x18\x03 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12(\n\x04read\x18\x04 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\x12\x1d\n\x0c\x63\x61usation_id\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x8b\x01\n\x13GetTimelineResponse\x12.\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1d.anlan.audit.v1.TimelineEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\xaf\x01\n\x15ReplayTimelineRequest\x12<\n\x0bincident_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12 \n\x0fresume_position\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12&\n\x05speed\x18\x03 \x01(\x01\x42\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x80\x84.A)\x00\x00\x00\x00\x00\x00\x00\x00\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\"F\n\x16ReplayTimelineResponse\x12,\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x1d.anlan.audit.v1.TimelineEntry2\xcc\x01\n\x0fTimelineService\x12V\n\x0bGetTimeline\x12\".anlan.audit.v1.GetTimelineRequest\x1a#.anlan.audit.v1.GetTimelineResponse\x12\x61\n\x0eReplayTimeline\x12%.anlan.audit.v1.ReplayTimelineRequest\x1a&.anlan.audit.v1.ReplayTimelineResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETTIMELINEREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
   _globals['_GETTIMELINEREQUEST'].fields_by_name['incident_id']._loaded_options = None
   _globals['_GETTIMELINEREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
+  _globals['_GETTIMELINEREQUEST'].fields_by_name['causation_id']._loaded_options = None
+  _globals['_GETTIMELINEREQUEST'].fields_by_name['causation_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_REPLAYTIMELINEREQUEST'].fields_by_name['incident_id']._loaded_options = None
   _globals['_REPLAYTIMELINEREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
   _globals['_REPLAYTIMELINEREQUEST'].fields_by_name['resume_position']._loaded_options = None
@@ -47,13 +49,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TIMELINEENTRY']._serialized_start=146
   _globals['_TIMELINEENTRY']._serialized_end=488
   _globals['_GETTIMELINEREQUEST']._serialized_start=491
-  _globals['_GETTIMELINEREQUEST']._serialized_end=666
-  _globals['_GETTIMELINERESPONSE']._serialized_start=669
-  _globals['_GETTIMELINERESPONSE']._serialized_end=808
-  _globals['_REPLAYTIMELINEREQUEST']._serialized_start=811
-  _globals['_REPLAYTIMELINEREQUEST']._serialized_end=986
-  _globals['_REPLAYTIMELINERESPONSE']._serialized_start=988
-  _globals['_REPLAYTIMELINERESPONSE']._serialized_end=1058
-  _globals['_TIMELINESERVICE']._serialized_start=1061
-  _globals['_TIMELINESERVICE']._serialized_end=1265
+  _globals['_GETTIMELINEREQUEST']._serialized_end=697
+  _globals['_GETTIMELINERESPONSE']._serialized_start=700
+  _globals['_GETTIMELINERESPONSE']._serialized_end=839
+  _globals['_REPLAYTIMELINEREQUEST']._serialized_start=842
+  _globals['_REPLAYTIMELINEREQUEST']._serialized_end=1017
+  _globals['_REPLAYTIMELINERESPONSE']._serialized_start=1019
+  _globals['_REPLAYTIMELINERESPONSE']._serialized_end=1089
+  _globals['_TIMELINESERVICE']._serialized_start=1092
+  _globals['_TIMELINESERVICE']._serialized_end=1296
 # @@protoc_insertion_point(module_scope)

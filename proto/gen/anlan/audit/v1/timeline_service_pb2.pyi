@@ -100,10 +100,15 @@ class GetTimelineRequest(google.protobuf.message.Message):
     PAGE_TOKEN_FIELD_NUMBER: builtins.int
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     READ_FIELD_NUMBER: builtins.int
+    CAUSATION_ID_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Default 200."""
     page_token: builtins.str
     incident_id: builtins.str
+    causation_id: builtins.str
+    """Only what this led to: a request, an event or a decision, by its id, as the events name their
+    cause.
+    """
     @property
     def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
     def __init__(
@@ -113,9 +118,10 @@ class GetTimelineRequest(google.protobuf.message.Message):
         page_token: builtins.str = ...,
         incident_id: builtins.str = ...,
         read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+        causation_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["causation_id", b"causation_id", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read"]) -> None: ...
 
 Global___GetTimelineRequest: typing_extensions.TypeAlias = GetTimelineRequest
 
