@@ -195,7 +195,10 @@ def _bearer(headers: dict[str, str]) -> str:
 
 
 def _said(violation: Any) -> tuple[str, str]:
-    path = ".".join(element.field_name for element in violation.proto.field.elements)
+    field = violation.proto.field
+    if field is None:  # a rule of the request as a whole
+        return "request", violation.proto.message
+    path = ".".join(element.field_name for element in field.elements)
     got = repr(violation.field_value)
     shown = (
         got if len(got) <= SHOWN_VALUE_CHARS else f"{got[:SHOWN_VALUE_CHARS]}… ({len(got)} long)"
