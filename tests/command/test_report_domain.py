@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.command.domain.alert import Alert, MessageType
 from services.command.domain.casualties import Casualties
 from services.command.domain.report import (
     INITIAL,
+    AcknowledgeOrder,
     Command,
+    CorrectionAnnounced,
     Event,
     JoinReport,
+    Order,
+    OrderAcknowledged,
     RejectReport,
     ReportJoined,
     ReportRejected,
     ReportSubmitted,
+    ReportSuperseded,
     ReportVerified,
     Source,
     SubmitReport,
+    SupersedeReport,
     VerifyReport,
-    decide,
-    evolve,
 )
+from services.command.domain.report_rules import decide, evolve
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 from tests.spec import spec
@@ -67,6 +73,9 @@ submitted = ReportSubmitted(
     place=PLACE,
     casualties=HARMED,
     text="滑坡",
+    callback="",
+    order=None,
+    alert=None,
     occurred_at=THEN,
 )
 verified = ReportVerified(
@@ -84,6 +93,42 @@ joined = ReportJoined(
 )
 rejected = ReportRejected(report_id="r1", reason="误报", occurred_at=NOW)
 SETTLING: list[Command] = [verify, join, reject]
+
+ORDER = Order(
+    issuer="怀化市应急管理局", number="怀应急〔2026〕18 号", reply_due_at=THEN + timedelta(hours=2)
+)
+ALERT = Alert(
+    sender="qx.hongjiang",
+    identifier="A1",
+    sent_at=THEN,
+    status="Actual",
+    message_type=MessageType.ALERT,
+    references=(),
+    sender_name="洪江市气象台",
+    event="暴雨",
+    headline="暴雨蓝色预警",
+    urgency="Expected",
+    severity="Minor",
+    certainty="Likely",
+    color="Blue",
+    onset_at=None,
+    expires_at=None,
+    document=b"<alert/>",
+)
+command_us = replace(submit, source=Source.UPSTREAM, order=ORDER)
+commanded = replace(submitted, source=Source.UPSTREAM, order=ORDER)
+acknowledge = AcknowledgeOrder(by=OFFICER, report_id="r1", occurred_at=NOW)
+acknowledged = OrderAcknowledged(
+    report_id="r1",
+    issuer=ORDER.issuer,
+    number=ORDER.number,
+    acknowledged_by="duty.wang",
+    occurred_at=NOW,
+)
+warn = replace(submit, source=Source.SYSTEM, alert=ALERT)
+warned = replace(submitted, source=Source.SYSTEM, alert=ALERT)
+supersede = SupersedeReport(report_id="r1", by_report_id="r2", occurred_at=NOW)
+superseded = ReportSuperseded(report_id="r1", by_report_id="r2", occurred_at=NOW)
 
 
 def test_a_report_is_taken_as_it_was_said() -> None:
@@ -152,3 +197,76 @@ def test_a_settled_report_stays_settled_whatever_history_says(event: Event) -> N
         given(submitted, event, later).when(replace(join, incident_id="i9")).then_refused(
             "REPORT_REJECTED" if event is rejected else "REPORT_IN_INCIDENT"
         )
+
+
+def test_a_callback_number_is_kept() -> None:
+    given().when(replace(submit, callback="13800000000")).then(
+        replace(submitted, callback="13800000000")
+    )
+
+
+def test_a_report_is_joined_where_it_came_with_another_incident() -> None:
+    """Its incident was merged into the one that it is joined to: nothing is left to do."""
+    given(submitted, joined).when(replace(join, incident_id="i2", attached=True)).then()
+
+
+def test_an_order_counts_once_whoever_brings_it() -> None:
+    given(commanded).when(replace(command_us, by=NEIGHBOUR, occurred_at=NOW)).then()
+
+
+def test_an_order_of_the_same_number_that_says_otherwise_is_refused() -> None:
+    given(commanded).when(replace(command_us, text="撤离")).then_refused("ORDER_EXISTS")
+
+
+def test_the_upstream_sees_when_its_order_was_read_and_by_whom_first() -> None:
+    given(commanded).when(acknowledge).then(acknowledged)
+    later = replace(acknowledge, by=replace(OFFICER, subject="duty.li"), occurred_at=NOW)
+    given(commanded, acknowledged).when(later).then()
+
+
+@pytest.mark.parametrize("settlement", [verified, joined, rejected])
+def test_an_order_is_acknowledged_whatever_became_of_it(settlement: Event) -> None:
+    given(commanded, settlement).when(acknowledge).then(acknowledged)
+    given(commanded, settlement, acknowledged).when(acknowledge).then()
+
+
+def test_only_an_order_of_ones_own_region_is_acknowledged() -> None:
+    given(submitted).when(acknowledge).then_refused("NOT_AN_ORDER")
+    given(commanded).when(replace(acknowledge, by=NEIGHBOUR)).then_refused("OUTSIDE_JURISDICTION")
+    given().when(acknowledge).then_refused("NO_SUCH_REPORT")
+    given(superseded).when(acknowledge).then_refused("NO_SUCH_REPORT")
+
+
+def test_the_same_alert_counts_once_and_another_of_its_name_is_refused() -> None:
+    given(warned).when(replace(warn, by=NEIGHBOUR)).then()
+    other = replace(warn, alert=replace(ALERT, document=b"<alert>other</alert>"))
+    given(warned).when(other).then_refused("ALERT_EXISTS")
+
+
+def test_a_correction_tells_what_it_corrects() -> None:
+    given().when(replace(warn, report_id="r2", corrects=("r1",))).then(
+        replace(warned, report_id="r2"),
+        CorrectionAnnounced(report_id="r2", corrects=("r1",), occurred_at=THEN),
+    )
+
+
+def test_what_was_corrected_stays_on_record_and_is_not_settled_any_more() -> None:
+    given(warned).when(supersede).then(superseded)
+    given(warned, superseded).when(supersede).then()
+    for command in SETTLING:
+        given(warned, superseded).when(command).then_refused("REPORT_SUPERSEDED")
+
+
+@pytest.mark.parametrize("settlement", [verified, joined, rejected])
+def test_what_was_settled_before_it_was_corrected_stays_settled(settlement: Event) -> None:
+    given(warned, settlement).when(supersede).then(superseded)
+    given(warned, settlement, superseded).when(supersede).then()
+    again = {ReportVerified: verify, ReportJoined: join, ReportRejected: reject}[type(settlement)]
+    given(warned, settlement, superseded).when(again).then()
+
+
+def test_a_correction_that_overtakes_what_it_corrects_holds_when_that_comes() -> None:
+    given().when(supersede).then(superseded)
+    given(superseded).when(warn).then(warned, replace(superseded, occurred_at=THEN))
+    given(superseded).when(verify).then_refused("NO_SUCH_REPORT")
+    given(superseded, warned, superseded).when(verify).then_refused("REPORT_SUPERSEDED")
