@@ -11,12 +11,13 @@ import msgspec
 import pytest
 
 from services.command.domain.grades import Grade
-from services.command.domain.incident import decider, drafting, series, series_rules
+from services.command.domain.incident import decider, drafting, figures, series, series_rules
 from services.command.domain.incident.contents import COURSE, Large, SituationReportTable
-from services.command.domain.incident.facts import Metric
+from services.command.domain.incident.facts import Metric, SourceKind
 from services.command.domain.incident.series import SituationReportKind
 from services.runtime.rejection import Rejection
 from tests.command.incidents import (
+    LI,
     NOW,
     RULES,
     closed,
@@ -317,6 +318,28 @@ def test_a_report_says_to_whom_it_was_owed_at_the_grade_of_then() -> None:
 
     assert isinstance(event, series.SituationReportSubmitted)
     assert event.owed_to == TABLE.form("11D01").owed[Grade.MAJOR]
+
+
+def test_a_grade_that_is_only_proposed_sends_a_report_as_high() -> None:
+    said = figures.RecordFigure(
+        by=LI,
+        incident_id="i1",
+        fact_id="f1",
+        metric=Metric.DEAD,
+        value=30,
+        source_kind=SourceKind.SCENE,
+        source="现场指挥部",
+        scope="",
+        note="",
+        basis="",
+        occurred_at=NOW,
+    )
+    state = decider.fold([opened], decider.INITIAL)
+    state = decider.fold(decider.decide(RULES, said, state), state)
+    assert isinstance(state, decider.Open)
+
+    assert state.grading.grade is None
+    assert "state_department" in decider.report_ground(RULES, state).owed_to
 
 
 def test_a_call_and_the_paper_after_it_are_two_sendings() -> None:

@@ -60,7 +60,7 @@ class Api:
         )
         return str(verified.incident_id)
 
-    async def say(self, incident_id: str, metric: figure_pb.Metric, value: int) -> None:
+    async def say(self, incident_id: str, metric: figure_pb.Metric.ValueType, value: int) -> None:
         await self.facts.RecordFigure(
             fact_pb.RecordFigureRequest(
                 request_id=request_id(),
@@ -161,7 +161,7 @@ def submission(incident_id: str, **more: Any) -> pb.SubmitSituationReportRequest
     )
 
 
-def explanation(metric: figure_pb.Metric, text: str) -> situation_pb.FigureExplanation:
+def explanation(metric: figure_pb.Metric.ValueType, text: str) -> situation_pb.FigureExplanation:
     return situation_pb.FigureExplanation(metric=metric, text=text)
 
 
@@ -456,7 +456,7 @@ async def test_repeated_requests_are_obeyed_once(api: Api) -> None:
     assert first == again
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str]] = {
     "the course said twice": ({"text": "滑坡"}, "text"),
     "a correction without a reason": (
         {"kind": FOLLOW_UP, "corrects": "s1"},

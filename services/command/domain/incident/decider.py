@@ -675,7 +675,7 @@ def report_ground(rules: Rules, state: Open) -> Ground:
         adcode=state.adcode,
         type_code=state.type_code,
         type_name=rules.types.name(state.type_code),
-        grade=state.grading.grade,
+        grade=state.grading.grade or state.grading.proposed,
         standing=state.facts.standing(),
     )
 

@@ -21,7 +21,10 @@ from services.command.domain.incident.series import Series, SituationReportKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ground:
-    """What a report of an incident is drawn from, besides the series itself."""
+    """What a report of an incident is drawn from, besides the series itself.
+
+    ``grade`` is the confirmed one, else the proposed.
+    """
 
     table: SituationReportTable
     adcode: str
