@@ -174,7 +174,7 @@ class CommandHandler(Generic[C, S, E]):
         proposed = []
         for number, event in enumerate(events):
             type_, data = self._decider.codec.encode(event)
-            id_ = uuid5(cause.command_id, f"{number} {type_} {data.decode()}")
+            id_ = _event_id(cause.command_id, number, type_, data)
             proposed.append(Proposed(id_, type_, data, metadata))
         return proposed
 
@@ -207,6 +207,16 @@ class CommandHandler(Generic[C, S, E]):
             if not self._kept[oldest].turn.locked():
                 del self._kept[oldest]
         return folded
+
+
+def _event_id(command_id: UUID, number: int, type_: str, data: bytes) -> UUID:
+    return uuid5(command_id, f"{number} {type_} {data.decode()}")
+
+
+def is_first_of_command(event: Recorded) -> bool:
+    """Whether its id tells that its command wrote nothing before it."""
+    command = event.metadata.get(COMMAND)
+    return bool(command) and event.id == _event_id(UUID(command), 0, event.type, event.data)
 
 
 def derived_id(request_id: str, name: str) -> str:

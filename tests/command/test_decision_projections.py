@@ -45,6 +45,7 @@ class Rows:
     def add(self, event: decider.Event, cause: str = "", command: str = "") -> UUID:
         self.last += 1
         type_, data = INCIDENT_CODEC.encode(event)
+        request = str(uuid5(NAMESPACE_URL, command or f"request {self.last}"))
         recorded = Recorded(
             id=uuid5(NAMESPACE_URL, str(self.last)),
             type=type_,
@@ -55,8 +56,8 @@ class Rows:
             data=data,
             metadata={
                 "actor": "commander.li",
-                CAUSATION: cause or f"request-{self.last}",
-                COMMAND: command or f"request-{self.last}",
+                CAUSATION: cause or request,
+                COMMAND: request,
             },
         )
         consequences.apply(self.connection, recorded, event)

@@ -30,6 +30,18 @@ async def test_written_tells_revision_and_position(store: EventStore, key: str) 
     assert second.etag == "3"
 
 
+async def test_an_event_tells_whether_its_command_wrote_nothing_before_it(
+    store: EventStore, key: str
+) -> None:
+    halls = handler(store)
+    await halls.handle(key, Admit(), cause())
+    await halls.handle(key, Admit(people=3, one_by_one=True), cause())
+
+    events = await store.read(f"hall-{key}")
+
+    assert [handle.is_first_of_command(event) for event in events] == [True, True, False, False]
+
+
 async def test_a_stale_process_decides_again_on_the_newest_state(
     store: EventStore, second: EventStore, key: str
 ) -> None:

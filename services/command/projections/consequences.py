@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Column, Connection, String, Table, bindparam,
 from services.command.domain.incident import decider, decisions
 from services.command.projections.shared import METADATA
 from services.runtime.cause import CAUSATION, COMMAND
+from services.runtime.handle import is_first_of_command
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
 
@@ -53,13 +54,15 @@ _DECISIONS_OF = (  # built once: it runs for every event
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
     cause = recorded.metadata.get(CAUSATION, "")
     command = recorded.metadata.get(COMMAND, "")
-    known = {"cause": cause, "command": command, "decision": _named(recorded.key, cause)}
     own = (recorded.key, event.decision_id) if isinstance(event, decisions.Event) else None
-    led = [
-        (decided_on, decision_id)
-        for decided_on, decision_id in connection.execute(_DECISIONS_OF, known)
-        if (decided_on, decision_id) != own
-    ]
+    led: list[tuple[str, str]] = []
+    if cause != command or not is_first_of_command(recorded):  # most events: nothing led to them
+        known = {"cause": cause, "command": command, "decision": _named(recorded.key, cause)}
+        led = [
+            (decided_on, decision_id)
+            for decided_on, decision_id in connection.execute(_DECISIONS_OF, known)
+            if (decided_on, decision_id) != own
+        ]
     if led:
         connection.execute(FOLLOWED.insert(), [_followed(recorded, event, *one) for one in led])
     traces = [(str(recorded.id), one) for one in led]
