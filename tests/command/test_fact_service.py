@@ -100,7 +100,7 @@ async def said_of(api: Api, incident_id: str, position: int, **more: Any) -> Any
     )
 
 
-async def graded(api: Api, incident_id: str, **read: int) -> grade_pb.GetGradingResponse:
+async def graded(api: Api, incident_id: str, **read: Any) -> grade_pb.GetGradingResponse:
     answer: grade_pb.GetGradingResponse = await api.grades.GetGrading(
         grade_pb.GetGradingRequest(incident_id=incident_id, read=read_pb2.ReadOptions(**read)),
         metadata=api.officer.metadata,

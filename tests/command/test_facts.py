@@ -29,11 +29,12 @@ from tests.command.figured import (
 )
 from tests.spec import spec
 
-given = spec(
-    lambda command, state: figures.decide(command, "431281102", state, frozenset({"r1"})),
-    figures.evolve,
-    Facts(),
-)
+
+def decide(command: figures.Command, state: Facts) -> list[figures.Event]:
+    return figures.decide(command, "431281102", state, frozenset({"r1"}))
+
+
+given = spec(decide, figures.evolve, Facts())
 rival = replace(recorded, fact_id="g1", value=5, source=POLICE, occurred_at=EARLIER)
 anjiang = replace(recorded, fact_id="t1", scope="431281102", value=2)
 tuokou = replace(recorded, fact_id="t2", scope="431281103", value=2)

@@ -29,7 +29,9 @@ from tests.command.incidents import NOW, RULES, given
 TABLES = RULES.grading
 HAZMAT, MINE, POLLUTION = "12D00", "12B00", "12Q00"
 FLOOD, LANDSLIDE, QUAKE, FOREST_FIRE, EPIDEMIC = "11A01", "11D01", "11C00", "11G00", "13A00"
-NONE, ORDINARY, LARGER, MAJOR, MOST = None, *Grade
+NONE = None
+ORDINARY, LARGER = Grade.ORDINARY, Grade.LARGER
+MAJOR, MOST = Grade.MAJOR, Grade.ESPECIALLY_MAJOR
 WAN = 10_000
 
 CASES: list[tuple[str, dict[str, int], Grade | None]] = [

@@ -167,11 +167,7 @@ def casualties(standing: Mapping[Metric, int]) -> Casualties:
 
 
 def take_in(facts: Facts, said: Iterable[Fact]) -> Facts:
-    """Add what a source said; what is known already stays as it was said first."""
-    known = dict(facts.known)
-    for fact in said:
-        known.setdefault(fact.fact_id, fact)
-    return replace(facts, known=known)
+    return replace(facts, known={**facts.known, **{fact.fact_id: fact for fact in said}})
 
 
 def said_by(facts: Facts, reports: Collection[str]) -> set[str]:
