@@ -3,7 +3,7 @@
 isort:skip_file
 """
 
-import anlan.command.v1.incident_service_pb2
+import anlan.command.v1.incident_pb2
 import anlan.type.v1.read_pb2
 import builtins
 import collections.abc
@@ -293,7 +293,7 @@ class Transfer(google.protobuf.message.Message):
     end_reason: builtins.str
     """Why it was declined or withdrawn."""
     @property
-    def details(self) -> anlan.command.v1.incident_service_pb2.Briefing: ...
+    def details(self) -> anlan.command.v1.incident_pb2.Briefing: ...
     @property
     def propose_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -320,7 +320,7 @@ class Transfer(google.protobuf.message.Message):
         proposed_by: builtins.str = ...,
         reason: builtins.str = ...,
         briefing: builtins.str = ...,
-        details: anlan.command.v1.incident_service_pb2.Briefing | None = ...,
+        details: anlan.command.v1.incident_pb2.Briefing | None = ...,
         propose_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         acknowledge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,

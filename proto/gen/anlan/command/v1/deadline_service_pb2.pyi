@@ -4,7 +4,7 @@ isort:skip_file
 """
 
 import anlan.command.v1.figure_pb2
-import anlan.command.v1.incident_service_pb2
+import anlan.command.v1.incident_pb2
 import anlan.command.v1.situation_report_pb2
 import anlan.type.v1.read_pb2
 import builtins
@@ -303,7 +303,7 @@ class Deadline(google.protobuf.message.Message):
     incident_title: builtins.str
     type_code: builtins.str
     adcode: builtins.str
-    incident_state: anlan.command.v1.incident_service_pb2.IncidentState.ValueType
+    incident_state: anlan.command.v1.incident_pb2.IncidentState.ValueType
     """Clocks run on when an incident is closed; it must be reopened to report on it."""
     exercise: builtins.str
     position: builtins.int
@@ -342,7 +342,7 @@ class Deadline(google.protobuf.message.Message):
         incident_title: builtins.str = ...,
         type_code: builtins.str = ...,
         adcode: builtins.str = ...,
-        incident_state: anlan.command.v1.incident_service_pb2.IncidentState.ValueType = ...,
+        incident_state: anlan.command.v1.incident_pb2.IncidentState.ValueType = ...,
         exercise: builtins.str = ...,
         position: builtins.int = ...,
     ) -> None: ...

@@ -24,6 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from anlan.command.v1 import decision_pb2 as anlan_dot_command_dot_v1_dot_decision__pb2
 from anlan.command.v1 import incident_service_pb2 as anlan_dot_command_dot_v1_dot_incident__service__pb2
+try:
+  anlan_dot_command_dot_v1_dot_incident__pb2 = anlan_dot_command_dot_v1_dot_incident__service__pb2.anlan_dot_command_dot_v1_dot_incident__pb2
+except AttributeError:
+  anlan_dot_command_dot_v1_dot_incident__pb2 = anlan_dot_command_dot_v1_dot_incident__service__pb2.anlan.command.v1.incident_pb2
 from anlan.type.v1 import read_pb2 as anlan_dot_type_dot_v1_dot_read__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2

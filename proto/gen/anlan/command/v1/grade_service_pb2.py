@@ -23,13 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from anlan.command.v1 import figure_pb2 as anlan_dot_command_dot_v1_dot_figure__pb2
-from anlan.command.v1 import incident_service_pb2 as anlan_dot_command_dot_v1_dot_incident__service__pb2
+from anlan.command.v1 import incident_pb2 as anlan_dot_command_dot_v1_dot_incident__pb2
 from anlan.type.v1 import read_pb2 as anlan_dot_type_dot_v1_dot_read__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$anlan/command/v1/grade_service.proto\x12\x10\x61nlan.command.v1\x1a\x1d\x61nlan/command/v1/figure.proto\x1a\'anlan/command/v1/incident_service.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x01\n\x10ThresholdReading\x12\x12\n\nmeasure_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x06\x63ounts\x18\x03 \x03(\x0e\x32\x18.anlan.command.v1.Metric\x12\x12\n\x05value\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12(\n\x07reached\x18\x05 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12%\n\x04next\x18\x06 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\x15\n\rnext_at_least\x18\x07 \x01(\x03\x12\x10\n\x08short_by\x18\x08 \x01(\x03\x42\x08\n\x06_value\"\x96\x02\n\nEvaluation\x12\x10\n\x08table_id\x18\x01 \x01(\t\x12\x15\n\rtable_version\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0c\n\x04note\x18\x06 \x01(\t\x12)\n\x08proposed\x18\x07 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\x0f\n\x07rule_id\x18\x08 \x01(\t\x12\x34\n\x08readings\x18\t \x03(\x0b\x32\".anlan.command.v1.ThresholdReading\x12\x32\n\x0bnot_counted\x18\n \x03(\x0b\x32\x1d.anlan.command.v1.FigureValue\"\xad\x01\n\x0bResponseFit\x12.\n\x05level\x18\x01 \x01(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\x30\n\x07\x66itting\x18\x02 \x03(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\x11\n\tnone_fits\x18\x03 \x01(\x08\x12\x12\n\nmismatched\x18\x04 \x01(\x08\x12\x15\n\rtable_version\x18\x05 \x01(\t\"\x82\x06\n\x0bGradingStep\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".anlan.command.v1.GradingStep.Kind\x12&\n\x05grade\x18\x02 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12)\n\x08previous\x18\x03 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12)\n\x08proposed\x18\x04 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\r\n\x05\x62\x61sis\x18\x05 \x01(\t\x12\x10\n\x08table_id\x18\x06 \x01(\t\x12\x15\n\rtable_version\x18\x07 \x01(\t\x12\x0f\n\x07rule_id\x18\x08 \x01(\t\x12.\n\x07numbers\x18\t \x03(\x0b\x32\x1d.anlan.command.v1.FigureValue\x12\x10\n\x08\x66\x61\x63t_ids\x18\n \x03(\t\x12.\n\x05level\x18\x0b \x01(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\x30\n\x07\x66itting\x18\x0c \x03(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\r\n\x05\x61\x63tor\x18\r \x01(\t\x12.\n\nreach_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecord_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65vent_id\x18\x11 \x01(\t\x12\x10\n\x08position\x18\x12 \x01(\x03\"\x91\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_PROPOSED\x10\x01\x12\x12\n\x0eKIND_CONFIRMED\x10\x02\x12\x13\n\x0fKIND_OVERRIDDEN\x10\x03\x12\x10\n\x0cKIND_BY_HAND\x10\x04\x12\x13\n\x0fKIND_MISMATCHED\x10\x05\x12\x10\n\x0cKIND_MATCHED\x10\x06\"\xae\x01\n\x11GetGradingRequest\x12<\n\x0bincident_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x03 \x01(\t\x12(\n\x04read\x18\x04 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\xb6\x02\n\x12GetGradingResponse\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x11\n\ttype_code\x18\x02 \x01(\t\x12&\n\x05grade\x18\x03 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\x30\n\nevaluation\x18\x04 \x01(\x0b\x32\x1c.anlan.command.v1.Evaluation\x12*\n\x03\x66it\x18\x05 \x01(\x0b\x32\x1d.anlan.command.v1.ResponseFit\x12,\n\x05steps\x18\x06 \x03(\x0b\x32\x1d.anlan.command.v1.GradingStep\x12\x17\n\x0fnext_page_token\x18\x07 \x01(\t\x12+\n\tfreshness\x18\x08 \x01(\x0b\x32\x18.anlan.type.v1.Freshness2g\n\x0cGradeService\x12W\n\nGetGrading\x12#.anlan.command.v1.GetGradingRequest\x1a$.anlan.command.v1.GetGradingResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$anlan/command/v1/grade_service.proto\x12\x10\x61nlan.command.v1\x1a\x1d\x61nlan/command/v1/figure.proto\x1a\x1f\x61nlan/command/v1/incident.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf6\x01\n\x10ThresholdReading\x12\x12\n\nmeasure_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12(\n\x06\x63ounts\x18\x03 \x03(\x0e\x32\x18.anlan.command.v1.Metric\x12\x12\n\x05value\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12(\n\x07reached\x18\x05 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12%\n\x04next\x18\x06 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\x15\n\rnext_at_least\x18\x07 \x01(\x03\x12\x10\n\x08short_by\x18\x08 \x01(\x03\x42\x08\n\x06_value\"\x96\x02\n\nEvaluation\x12\x10\n\x08table_id\x18\x01 \x01(\t\x12\x15\n\rtable_version\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x04 \x01(\t\x12\x0e\n\x06source\x18\x05 \x01(\t\x12\x0c\n\x04note\x18\x06 \x01(\t\x12)\n\x08proposed\x18\x07 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\x0f\n\x07rule_id\x18\x08 \x01(\t\x12\x34\n\x08readings\x18\t \x03(\x0b\x32\".anlan.command.v1.ThresholdReading\x12\x32\n\x0bnot_counted\x18\n \x03(\x0b\x32\x1d.anlan.command.v1.FigureValue\"\xad\x01\n\x0bResponseFit\x12.\n\x05level\x18\x01 \x01(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\x30\n\x07\x66itting\x18\x02 \x03(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\x11\n\tnone_fits\x18\x03 \x01(\x08\x12\x12\n\nmismatched\x18\x04 \x01(\x08\x12\x15\n\rtable_version\x18\x05 \x01(\t\"\x82\x06\n\x0bGradingStep\x12\x30\n\x04kind\x18\x01 \x01(\x0e\x32\".anlan.command.v1.GradingStep.Kind\x12&\n\x05grade\x18\x02 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12)\n\x08previous\x18\x03 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12)\n\x08proposed\x18\x04 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\r\n\x05\x62\x61sis\x18\x05 \x01(\t\x12\x10\n\x08table_id\x18\x06 \x01(\t\x12\x15\n\rtable_version\x18\x07 \x01(\t\x12\x0f\n\x07rule_id\x18\x08 \x01(\t\x12.\n\x07numbers\x18\t \x03(\x0b\x32\x1d.anlan.command.v1.FigureValue\x12\x10\n\x08\x66\x61\x63t_ids\x18\n \x03(\t\x12.\n\x05level\x18\x0b \x01(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\x30\n\x07\x66itting\x18\x0c \x03(\x0e\x32\x1f.anlan.command.v1.ResponseLevel\x12\r\n\x05\x61\x63tor\x18\r \x01(\t\x12.\n\nreach_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brecord_time\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65vent_id\x18\x11 \x01(\t\x12\x10\n\x08position\x18\x12 \x01(\x03\"\x91\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x11\n\rKIND_PROPOSED\x10\x01\x12\x12\n\x0eKIND_CONFIRMED\x10\x02\x12\x13\n\x0fKIND_OVERRIDDEN\x10\x03\x12\x10\n\x0cKIND_BY_HAND\x10\x04\x12\x13\n\x0fKIND_MISMATCHED\x10\x05\x12\x10\n\x0cKIND_MATCHED\x10\x06\"\xae\x01\n\x11GetGradingRequest\x12<\n\x0bincident_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x03 \x01(\t\x12(\n\x04read\x18\x04 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\xb6\x02\n\x12GetGradingResponse\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x11\n\ttype_code\x18\x02 \x01(\t\x12&\n\x05grade\x18\x03 \x01(\x0e\x32\x17.anlan.command.v1.Grade\x12\x30\n\nevaluation\x18\x04 \x01(\x0b\x32\x1c.anlan.command.v1.Evaluation\x12*\n\x03\x66it\x18\x05 \x01(\x0b\x32\x1d.anlan.command.v1.ResponseFit\x12,\n\x05steps\x18\x06 \x03(\x0b\x32\x1d.anlan.command.v1.GradingStep\x12\x17\n\x0fnext_page_token\x18\x07 \x01(\t\x12+\n\tfreshness\x18\x08 \x01(\x0b\x32\x18.anlan.type.v1.Freshness2g\n\x0cGradeService\x12W\n\nGetGrading\x12#.anlan.command.v1.GetGradingRequest\x1a$.anlan.command.v1.GetGradingResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,20 +40,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETGRADINGREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
   _globals['_GETGRADINGREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_GETGRADINGREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\364\003(\000'
-  _globals['_THRESHOLDREADING']._serialized_start=219
-  _globals['_THRESHOLDREADING']._serialized_end=465
-  _globals['_EVALUATION']._serialized_start=468
-  _globals['_EVALUATION']._serialized_end=746
-  _globals['_RESPONSEFIT']._serialized_start=749
-  _globals['_RESPONSEFIT']._serialized_end=922
-  _globals['_GRADINGSTEP']._serialized_start=925
-  _globals['_GRADINGSTEP']._serialized_end=1695
-  _globals['_GRADINGSTEP_KIND']._serialized_start=1550
-  _globals['_GRADINGSTEP_KIND']._serialized_end=1695
-  _globals['_GETGRADINGREQUEST']._serialized_start=1698
-  _globals['_GETGRADINGREQUEST']._serialized_end=1872
-  _globals['_GETGRADINGRESPONSE']._serialized_start=1875
-  _globals['_GETGRADINGRESPONSE']._serialized_end=2185
-  _globals['_GRADESERVICE']._serialized_start=2187
-  _globals['_GRADESERVICE']._serialized_end=2290
+  _globals['_THRESHOLDREADING']._serialized_start=211
+  _globals['_THRESHOLDREADING']._serialized_end=457
+  _globals['_EVALUATION']._serialized_start=460
+  _globals['_EVALUATION']._serialized_end=738
+  _globals['_RESPONSEFIT']._serialized_start=741
+  _globals['_RESPONSEFIT']._serialized_end=914
+  _globals['_GRADINGSTEP']._serialized_start=917
+  _globals['_GRADINGSTEP']._serialized_end=1687
+  _globals['_GRADINGSTEP_KIND']._serialized_start=1542
+  _globals['_GRADINGSTEP_KIND']._serialized_end=1687
+  _globals['_GETGRADINGREQUEST']._serialized_start=1690
+  _globals['_GETGRADINGREQUEST']._serialized_end=1864
+  _globals['_GETGRADINGRESPONSE']._serialized_start=1867
+  _globals['_GETGRADINGRESPONSE']._serialized_end=2177
+  _globals['_GRADESERVICE']._serialized_start=2179
+  _globals['_GRADESERVICE']._serialized_end=2282
 # @@protoc_insertion_point(module_scope)

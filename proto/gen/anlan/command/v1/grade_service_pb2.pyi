@@ -4,7 +4,7 @@ isort:skip_file
 """
 
 import anlan.command.v1.figure_pb2
-import anlan.command.v1.incident_service_pb2
+import anlan.command.v1.incident_pb2
 import anlan.type.v1.read_pb2
 import builtins
 import collections.abc
@@ -41,9 +41,9 @@ class ThresholdReading(google.protobuf.message.Message):
     name: builtins.str
     value: builtins.int
     """Absent while nothing is known of it."""
-    reached: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    reached: anlan.command.v1.incident_pb2.Grade.ValueType
     """What the value reaches by itself; unspecified while nothing is known."""
-    next: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    next: anlan.command.v1.incident_pb2.Grade.ValueType
     """The grade above that, at how much it begins, and how much is lacking; unspecified at the top."""
     next_at_least: builtins.int
     short_by: builtins.int
@@ -58,8 +58,8 @@ class ThresholdReading(google.protobuf.message.Message):
         name: builtins.str = ...,
         counts: collections.abc.Iterable[anlan.command.v1.figure_pb2.Metric.ValueType] | None = ...,
         value: builtins.int | None = ...,
-        reached: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
-        next: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
+        reached: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
+        next: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
         next_at_least: builtins.int = ...,
         short_by: builtins.int = ...,
     ) -> None: ...
@@ -94,7 +94,7 @@ class Evaluation(google.protobuf.message.Message):
     source: builtins.str
     """How far the table was checked."""
     note: builtins.str
-    proposed: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    proposed: anlan.command.v1.incident_pb2.Grade.ValueType
     """Unspecified when the figures say no grade."""
     rule_id: builtins.str
     @property
@@ -112,7 +112,7 @@ class Evaluation(google.protobuf.message.Message):
         basis: builtins.str = ...,
         source: builtins.str = ...,
         note: builtins.str = ...,
-        proposed: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
+        proposed: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
         rule_id: builtins.str = ...,
         readings: collections.abc.Iterable[Global___ThresholdReading] | None = ...,
         not_counted: collections.abc.Iterable[anlan.command.v1.figure_pb2.FigureValue] | None = ...,
@@ -132,7 +132,7 @@ class ResponseFit(google.protobuf.message.Message):
     NONE_FITS_FIELD_NUMBER: builtins.int
     MISMATCHED_FIELD_NUMBER: builtins.int
     TABLE_VERSION_FIELD_NUMBER: builtins.int
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     """Unspecified when no response is active."""
     none_fits: builtins.bool
     """Whether no response at all would fit too."""
@@ -141,14 +141,14 @@ class ResponseFit(google.protobuf.message.Message):
     table_version: builtins.str
     """Of the tables that say what fits."""
     @property
-    def fitting(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType]:
+    def fitting(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_pb2.ResponseLevel.ValueType]:
         """The levels that fit; empty until the incident is graded."""
 
     def __init__(
         self,
         *,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
-        fitting: collections.abc.Iterable[anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType] | None = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
+        fitting: collections.abc.Iterable[anlan.command.v1.incident_pb2.ResponseLevel.ValueType] | None = ...,
         none_fits: builtins.bool = ...,
         mismatched: builtins.bool = ...,
         table_version: builtins.str = ...,
@@ -217,17 +217,17 @@ class GradingStep(google.protobuf.message.Message):
     EVENT_ID_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
     kind: Global___GradingStep.Kind.ValueType
-    grade: anlan.command.v1.incident_service_pb2.Grade.ValueType
-    previous: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
+    previous: anlan.command.v1.incident_pb2.Grade.ValueType
     """What was proposed, or confirmed, before."""
-    proposed: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    proposed: anlan.command.v1.incident_pb2.Grade.ValueType
     """What was proposed when a person graded."""
     basis: builtins.str
     """The rule and the numbers with their reason, or the person's."""
     table_id: builtins.str
     table_version: builtins.str
     rule_id: builtins.str
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     """In an alarm: the level at that time, unspecified for none, and those that would fit."""
     actor: builtins.str
     """Who graded, or whose act led to the event."""
@@ -240,7 +240,7 @@ class GradingStep(google.protobuf.message.Message):
         """The figures that the numbers come from; see FactService/GetFigure."""
 
     @property
-    def fitting(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType]: ...
+    def fitting(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_pb2.ResponseLevel.ValueType]: ...
     @property
     def reach_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
         """When the last of the figures that decided was said."""
@@ -253,17 +253,17 @@ class GradingStep(google.protobuf.message.Message):
         self,
         *,
         kind: Global___GradingStep.Kind.ValueType = ...,
-        grade: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
-        previous: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
-        proposed: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
+        previous: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
+        proposed: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
         basis: builtins.str = ...,
         table_id: builtins.str = ...,
         table_version: builtins.str = ...,
         rule_id: builtins.str = ...,
         numbers: collections.abc.Iterable[anlan.command.v1.figure_pb2.FigureValue] | None = ...,
         fact_ids: collections.abc.Iterable[builtins.str] | None = ...,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
-        fitting: collections.abc.Iterable[anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType] | None = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
+        fitting: collections.abc.Iterable[anlan.command.v1.incident_pb2.ResponseLevel.ValueType] | None = ...,
         actor: builtins.str = ...,
         reach_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
@@ -317,7 +317,7 @@ class GetGradingResponse(google.protobuf.message.Message):
     FRESHNESS_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     type_code: builtins.str
-    grade: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
     """Confirmed by a person; unspecified until then."""
     next_page_token: builtins.str
     @property
@@ -337,7 +337,7 @@ class GetGradingResponse(google.protobuf.message.Message):
         *,
         incident_id: builtins.str = ...,
         type_code: builtins.str = ...,
-        grade: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
         evaluation: Global___Evaluation | None = ...,
         fit: Global___ResponseFit | None = ...,
         steps: collections.abc.Iterable[Global___GradingStep] | None = ...,

@@ -3,9 +3,18 @@
 isort:skip_file
 """
 
+import anlan.command.v1.command_post_service_pb2
+import anlan.command.v1.deadline_service_pb2
 import anlan.command.v1.decision_pb2
+import anlan.command.v1.figure_pb2
+import anlan.command.v1.grade_service_pb2
+import anlan.command.v1.incident_pb2
+import anlan.command.v1.link_service_pb2
+import anlan.command.v1.need_service_pb2
+import anlan.command.v1.objective_service_pb2
 import anlan.command.v1.report_service_pb2
 import anlan.command.v1.situation_report_pb2
+import anlan.command.v1.task_service_pb2
 import anlan.type.v1.place_pb2
 import anlan.type.v1.read_pb2
 import builtins
@@ -22,91 +31,32 @@ if sys.version_info >= (3, 10):
     import typing as typing_extensions
 else:
     import typing_extensions
+from anlan.command.v1.incident_pb2 import (
+    Briefing as Briefing,
+    GRADE_ESPECIALLY_MAJOR as GRADE_ESPECIALLY_MAJOR,
+    GRADE_LARGER as GRADE_LARGER,
+    GRADE_MAJOR as GRADE_MAJOR,
+    GRADE_ORDINARY as GRADE_ORDINARY,
+    GRADE_UNSPECIFIED as GRADE_UNSPECIFIED,
+    Grade as Grade,
+    INCIDENT_STATE_CLOSED as INCIDENT_STATE_CLOSED,
+    INCIDENT_STATE_MERGED as INCIDENT_STATE_MERGED,
+    INCIDENT_STATE_RESPONDING as INCIDENT_STATE_RESPONDING,
+    INCIDENT_STATE_TERMINATED as INCIDENT_STATE_TERMINATED,
+    INCIDENT_STATE_UNSPECIFIED as INCIDENT_STATE_UNSPECIFIED,
+    INCIDENT_STATE_VERIFIED as INCIDENT_STATE_VERIFIED,
+    Incident as Incident,
+    IncidentState as IncidentState,
+    PendingTransfer as PendingTransfer,
+    RESPONSE_LEVEL_I as RESPONSE_LEVEL_I,
+    RESPONSE_LEVEL_II as RESPONSE_LEVEL_II,
+    RESPONSE_LEVEL_III as RESPONSE_LEVEL_III,
+    RESPONSE_LEVEL_IV as RESPONSE_LEVEL_IV,
+    RESPONSE_LEVEL_UNSPECIFIED as RESPONSE_LEVEL_UNSPECIFIED,
+    ResponseLevel as ResponseLevel,
+)
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
-
-class _IncidentState:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
-
-class _IncidentStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_IncidentState.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
-    INCIDENT_STATE_UNSPECIFIED: _IncidentState.ValueType  # 0
-    INCIDENT_STATE_VERIFIED: _IncidentState.ValueType  # 1
-    """Verified 核实, no response yet."""
-    INCIDENT_STATE_RESPONDING: _IncidentState.ValueType  # 2
-    """A response is active."""
-    INCIDENT_STATE_TERMINATED: _IncidentState.ValueType  # 3
-    """The response was terminated."""
-    INCIDENT_STATE_CLOSED: _IncidentState.ValueType  # 4
-    INCIDENT_STATE_MERGED: _IncidentState.ValueType  # 5
-    """Merged into another, which goes on in its place."""
-
-class IncidentState(_IncidentState, metaclass=_IncidentStateEnumTypeWrapper): ...
-
-INCIDENT_STATE_UNSPECIFIED: IncidentState.ValueType  # 0
-INCIDENT_STATE_VERIFIED: IncidentState.ValueType  # 1
-"""Verified 核实, no response yet."""
-INCIDENT_STATE_RESPONDING: IncidentState.ValueType  # 2
-"""A response is active."""
-INCIDENT_STATE_TERMINATED: IncidentState.ValueType  # 3
-"""The response was terminated."""
-INCIDENT_STATE_CLOSED: IncidentState.ValueType  # 4
-INCIDENT_STATE_MERGED: IncidentState.ValueType  # 5
-"""Merged into another, which goes on in its place."""
-Global___IncidentState: typing_extensions.TypeAlias = IncidentState
-
-class _Grade:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
-
-class _GradeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Grade.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
-    GRADE_UNSPECIFIED: _Grade.ValueType  # 0
-    GRADE_ORDINARY: _Grade.ValueType  # 1
-    """一般"""
-    GRADE_LARGER: _Grade.ValueType  # 2
-    """较大"""
-    GRADE_MAJOR: _Grade.ValueType  # 3
-    """重大"""
-    GRADE_ESPECIALLY_MAJOR: _Grade.ValueType  # 4
-    """特别重大"""
-
-class Grade(_Grade, metaclass=_GradeEnumTypeWrapper):
-    """事件等级, from small to great.  Not the same as the response level."""
-
-GRADE_UNSPECIFIED: Grade.ValueType  # 0
-GRADE_ORDINARY: Grade.ValueType  # 1
-"""一般"""
-GRADE_LARGER: Grade.ValueType  # 2
-"""较大"""
-GRADE_MAJOR: Grade.ValueType  # 3
-"""重大"""
-GRADE_ESPECIALLY_MAJOR: Grade.ValueType  # 4
-"""特别重大"""
-Global___Grade: typing_extensions.TypeAlias = Grade
-
-class _ResponseLevel:
-    ValueType = typing.NewType("ValueType", builtins.int)
-    V: typing_extensions.TypeAlias = ValueType
-
-class _ResponseLevelEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ResponseLevel.ValueType], builtins.type):
-    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
-    RESPONSE_LEVEL_UNSPECIFIED: _ResponseLevel.ValueType  # 0
-    RESPONSE_LEVEL_IV: _ResponseLevel.ValueType  # 1
-    RESPONSE_LEVEL_III: _ResponseLevel.ValueType  # 2
-    RESPONSE_LEVEL_II: _ResponseLevel.ValueType  # 3
-    RESPONSE_LEVEL_I: _ResponseLevel.ValueType  # 4
-
-class ResponseLevel(_ResponseLevel, metaclass=_ResponseLevelEnumTypeWrapper):
-    """响应级别, from low to high: IV is the lowest, I the highest."""
-
-RESPONSE_LEVEL_UNSPECIFIED: ResponseLevel.ValueType  # 0
-RESPONSE_LEVEL_IV: ResponseLevel.ValueType  # 1
-RESPONSE_LEVEL_III: ResponseLevel.ValueType  # 2
-RESPONSE_LEVEL_II: ResponseLevel.ValueType  # 3
-RESPONSE_LEVEL_I: ResponseLevel.ValueType  # 4
-Global___ResponseLevel: typing_extensions.TypeAlias = ResponseLevel
 
 class _SituationReportKind:
     ValueType = typing.NewType("ValueType", builtins.int)
@@ -441,220 +391,6 @@ class SituationReport(google.protobuf.message.Message):
 Global___SituationReport: typing_extensions.TypeAlias = SituationReport
 
 @typing.final
-class Briefing(google.protobuf.message.Message):
-    """What the incoming commander must know (ICS's transfer of command), part by part."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    HISTORY_FIELD_NUMBER: builtins.int
-    PRIORITIES_FIELD_NUMBER: builtins.int
-    PLAN_FIELD_NUMBER: builtins.int
-    ASSIGNMENTS_FIELD_NUMBER: builtins.int
-    ORGANISATION_FIELD_NUMBER: builtins.int
-    RESOURCES_FIELD_NUMBER: builtins.int
-    FACILITIES_FIELD_NUMBER: builtins.int
-    COMMUNICATIONS_FIELD_NUMBER: builtins.int
-    CONSTRAINTS_FIELD_NUMBER: builtins.int
-    POTENTIAL_FIELD_NUMBER: builtins.int
-    DELEGATION_FIELD_NUMBER: builtins.int
-    history: builtins.str
-    """What happened so far."""
-    priorities: builtins.str
-    """Priorities and objectives."""
-    plan: builtins.str
-    assignments: builtins.str
-    """Who was sent where to do what."""
-    organisation: builtins.str
-    resources: builtins.str
-    """What was asked for and is still to come."""
-    facilities: builtins.str
-    communications: builtins.str
-    constraints: builtins.str
-    potential: builtins.str
-    """How it may grow."""
-    delegation: builtins.str
-    """What authority is delegated, and its limits."""
-    def __init__(
-        self,
-        *,
-        history: builtins.str = ...,
-        priorities: builtins.str = ...,
-        plan: builtins.str = ...,
-        assignments: builtins.str = ...,
-        organisation: builtins.str = ...,
-        resources: builtins.str = ...,
-        facilities: builtins.str = ...,
-        communications: builtins.str = ...,
-        constraints: builtins.str = ...,
-        potential: builtins.str = ...,
-        delegation: builtins.str = ...,
-    ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["assignments", b"assignments", "communications", b"communications", "constraints", b"constraints", "delegation", b"delegation", "facilities", b"facilities", "history", b"history", "organisation", b"organisation", "plan", b"plan", "potential", b"potential", "priorities", b"priorities", "resources", b"resources"]) -> None: ...
-
-Global___Briefing: typing_extensions.TypeAlias = Briefing
-
-@typing.final
-class PendingTransfer(google.protobuf.message.Message):
-    """A transfer of command that waits for its acceptance, or for its instant."""
-
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    TO_FIELD_NUMBER: builtins.int
-    BRIEFING_FIELD_NUMBER: builtins.int
-    PROPOSE_TIME_FIELD_NUMBER: builtins.int
-    TRANSFER_ID_FIELD_NUMBER: builtins.int
-    ACKNOWLEDGE_TIME_FIELD_NUMBER: builtins.int
-    ACCEPT_TIME_FIELD_NUMBER: builtins.int
-    EFFECTIVE_TIME_FIELD_NUMBER: builtins.int
-    to: builtins.str
-    briefing: builtins.str
-    transfer_id: builtins.str
-    @property
-    def propose_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
-    @property
-    def acknowledge_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Absent until the incoming has acknowledged the briefing."""
-
-    @property
-    def accept_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """Absent until it is accepted; then the holder commands up to effective_time."""
-
-    @property
-    def effective_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """From when on the incoming commands; absent where that is the acceptance itself."""
-
-    def __init__(
-        self,
-        *,
-        to: builtins.str = ...,
-        briefing: builtins.str = ...,
-        propose_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        transfer_id: builtins.str = ...,
-        acknowledge_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        accept_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-    ) -> None: ...
-    def HasField(self, field_name: typing.Literal["accept_time", b"accept_time", "acknowledge_time", b"acknowledge_time", "effective_time", b"effective_time", "propose_time", b"propose_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["accept_time", b"accept_time", "acknowledge_time", b"acknowledge_time", "briefing", b"briefing", "effective_time", b"effective_time", "propose_time", b"propose_time", "to", b"to", "transfer_id", b"transfer_id"]) -> None: ...
-
-Global___PendingTransfer: typing_extensions.TypeAlias = PendingTransfer
-
-@typing.final
-class Incident(google.protobuf.message.Message):
-    DESCRIPTOR: google.protobuf.descriptor.Descriptor
-
-    INCIDENT_ID_FIELD_NUMBER: builtins.int
-    TITLE_FIELD_NUMBER: builtins.int
-    STATE_FIELD_NUMBER: builtins.int
-    TYPE_CODE_FIELD_NUMBER: builtins.int
-    TYPE_NAME_FIELD_NUMBER: builtins.int
-    PLACE_FIELD_NUMBER: builtins.int
-    GRADE_FIELD_NUMBER: builtins.int
-    RESPONSE_LEVEL_FIELD_NUMBER: builtins.int
-    COMMANDER_FIELD_NUMBER: builtins.int
-    COMMAND_POST_FIELD_NUMBER: builtins.int
-    PENDING_TRANSFER_FIELD_NUMBER: builtins.int
-    CASUALTIES_FIELD_NUMBER: builtins.int
-    REPORT_IDS_FIELD_NUMBER: builtins.int
-    OPEN_TIME_FIELD_NUMBER: builtins.int
-    CLOSE_TIME_FIELD_NUMBER: builtins.int
-    EXERCISE_FIELD_NUMBER: builtins.int
-    ETAG_FIELD_NUMBER: builtins.int
-    POSITION_FIELD_NUMBER: builtins.int
-    REPORT_TIME_FIELD_NUMBER: builtins.int
-    PROPOSED_GRADE_FIELD_NUMBER: builtins.int
-    RESPONSE_MISMATCHED_FIELD_NUMBER: builtins.int
-    REPLACED_BY_FIELD_NUMBER: builtins.int
-    PLAN_ID_FIELD_NUMBER: builtins.int
-    PLAN_VERSION_FIELD_NUMBER: builtins.int
-    PLAN_FIELD_NUMBER: builtins.int
-    RESPONSE_UNPLANNED_FIELD_NUMBER: builtins.int
-    APPROVAL_AWAITED_FIELD_NUMBER: builtins.int
-    incident_id: builtins.str
-    title: builtins.str
-    state: Global___IncidentState.ValueType
-    type_code: builtins.str
-    type_name: builtins.str
-    grade: Global___Grade.ValueType
-    """Unspecified until graded."""
-    response_level: Global___ResponseLevel.ValueType
-    """Unspecified unless a response is active."""
-    commander: builtins.str
-    """The incident commander; empty until command is established."""
-    command_post: builtins.str
-    exercise: builtins.str
-    etag: builtins.str
-    position: builtins.int
-    proposed_grade: Global___Grade.ValueType
-    """What the figures propose; unspecified when they say no grade.  See GradeService."""
-    response_mismatched: builtins.bool
-    """Whether the alarm is up that the response does not fit the grade."""
-    replaced_by: builtins.str
-    """The incident that goes on in its place; empty unless this one was merged."""
-    plan_id: builtins.str
-    """The plan that the response is, or was last, under; empty and 0 without a published plan."""
-    plan_version: builtins.int
-    plan: builtins.str
-    """The same in words, as it was called then."""
-    response_unplanned: builtins.bool
-    """Whether a response is active that was activated without a published plan."""
-    approval_awaited: builtins.bool
-    """Whether a response was ordered in haste and its approval is still to be recorded."""
-    @property
-    def place(self) -> anlan.type.v1.place_pb2.Place: ...
-    @property
-    def pending_transfer(self) -> Global___PendingTransfer: ...
-    @property
-    def casualties(self) -> anlan.command.v1.report_service_pb2.Casualties:
-        """The figures that stand; see FactService."""
-
-    @property
-    def report_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
-    @property
-    def open_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
-    @property
-    def close_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
-    @property
-    def report_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
-        """When its first report was said."""
-
-    def __init__(
-        self,
-        *,
-        incident_id: builtins.str = ...,
-        title: builtins.str = ...,
-        state: Global___IncidentState.ValueType = ...,
-        type_code: builtins.str = ...,
-        type_name: builtins.str = ...,
-        place: anlan.type.v1.place_pb2.Place | None = ...,
-        grade: Global___Grade.ValueType = ...,
-        response_level: Global___ResponseLevel.ValueType = ...,
-        commander: builtins.str = ...,
-        command_post: builtins.str = ...,
-        pending_transfer: Global___PendingTransfer | None = ...,
-        casualties: anlan.command.v1.report_service_pb2.Casualties | None = ...,
-        report_ids: collections.abc.Iterable[builtins.str] | None = ...,
-        open_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        close_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        exercise: builtins.str = ...,
-        etag: builtins.str = ...,
-        position: builtins.int = ...,
-        report_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
-        proposed_grade: Global___Grade.ValueType = ...,
-        response_mismatched: builtins.bool = ...,
-        replaced_by: builtins.str = ...,
-        plan_id: builtins.str = ...,
-        plan_version: builtins.int = ...,
-        plan: builtins.str = ...,
-        response_unplanned: builtins.bool = ...,
-        approval_awaited: builtins.bool = ...,
-    ) -> None: ...
-    def HasField(self, field_name: typing.Literal["casualties", b"casualties", "close_time", b"close_time", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "report_time", b"report_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["approval_awaited", b"approval_awaited", "casualties", b"casualties", "close_time", b"close_time", "command_post", b"command_post", "commander", b"commander", "etag", b"etag", "exercise", b"exercise", "grade", b"grade", "incident_id", b"incident_id", "open_time", b"open_time", "pending_transfer", b"pending_transfer", "place", b"place", "plan", b"plan", "plan_id", b"plan_id", "plan_version", b"plan_version", "position", b"position", "proposed_grade", b"proposed_grade", "replaced_by", b"replaced_by", "report_ids", b"report_ids", "report_time", b"report_time", "response_level", b"response_level", "response_mismatched", b"response_mismatched", "response_unplanned", b"response_unplanned", "state", b"state", "title", b"title", "type_code", b"type_code", "type_name", b"type_name"]) -> None: ...
-
-Global___Incident: typing_extensions.TypeAlias = Incident
-
-@typing.final
 class GradeIncidentRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -666,7 +402,7 @@ class GradeIncidentRequest(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
-    grade: Global___Grade.ValueType
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
     basis: builtins.str
     """The figures and the rule that lead to the grade, or the reason to give another than is
     proposed.  Empty to confirm what is proposed with its own rule and numbers.
@@ -679,7 +415,7 @@ class GradeIncidentRequest(google.protobuf.message.Message):
         *,
         request_id: builtins.str = ...,
         incident_id: builtins.str = ...,
-        grade: Global___Grade.ValueType = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
         basis: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
@@ -725,7 +461,7 @@ class ActivateResponseRequest(google.protobuf.message.Message):
     DECISION_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
-    level: Global___ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     plan: builtins.str
     """The plan (预案) and its clause in words; only where plan_id is empty: the response is then
     flagged as activated without a published plan.
@@ -753,7 +489,7 @@ class ActivateResponseRequest(google.protobuf.message.Message):
         *,
         request_id: builtins.str = ...,
         incident_id: builtins.str = ...,
-        level: Global___ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         plan: builtins.str = ...,
         approver: builtins.str = ...,
         reason: builtins.str = ...,
@@ -806,7 +542,7 @@ class ChangeResponseLevelRequest(google.protobuf.message.Message):
     DECISION_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
-    level: Global___ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     approver: builtins.str
     reason: builtins.str
     etag: builtins.str
@@ -823,7 +559,7 @@ class ChangeResponseLevelRequest(google.protobuf.message.Message):
         *,
         request_id: builtins.str = ...,
         incident_id: builtins.str = ...,
-        level: Global___ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         approver: builtins.str = ...,
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
@@ -1001,7 +737,7 @@ class ProposeTransferRequest(google.protobuf.message.Message):
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
-    def details(self) -> Global___Briefing:
+    def details(self) -> anlan.command.v1.incident_pb2.Briefing:
         """The briefing part by part; empty parts are only said in `briefing`, if at all."""
 
     @property
@@ -1018,7 +754,7 @@ class ProposeTransferRequest(google.protobuf.message.Message):
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
         transfer_id: builtins.str = ...,
-        details: Global___Briefing | None = ...,
+        details: anlan.command.v1.incident_pb2.Briefing | None = ...,
         effective_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         reason: builtins.str = ...,
     ) -> None: ...
@@ -1433,26 +1169,209 @@ class GetIncidentResponse(google.protobuf.message.Message):
     DECISIONS_FIELD_NUMBER: builtins.int
     SITUATION_REPORTS_FIELD_NUMBER: builtins.int
     FRESHNESS_FIELD_NUMBER: builtins.int
+    FIGURES_FIELD_NUMBER: builtins.int
+    GRADING_FIELD_NUMBER: builtins.int
+    COMMAND_POST_FIELD_NUMBER: builtins.int
+    OBJECTIVES_FIELD_NUMBER: builtins.int
+    TASKS_FIELD_NUMBER: builtins.int
+    NEEDS_FIELD_NUMBER: builtins.int
+    DEADLINES_FIELD_NUMBER: builtins.int
+    LINKS_FIELD_NUMBER: builtins.int
+    RESPONSE_ACTS_FIELD_NUMBER: builtins.int
+    RESPONSE_FIT_FIELD_NUMBER: builtins.int
+    TRUNCATED_FIELD_NUMBER: builtins.int
+    COUNTS_FIELD_NUMBER: builtins.int
+    truncated: builtins.bool
+    """Whether any list was cut: of each at most 50 are here, the newest of decisions, situation
+    reports and response acts, what is open first of tasks, objectives, needs and deadlines.
+    """
     @property
-    def incident(self) -> Global___Incident: ...
+    def incident(self) -> anlan.command.v1.incident_pb2.Incident: ...
     @property
     def decisions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Decision]: ...
     @property
     def situation_reports(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___SituationReport]: ...
     @property
     def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    @property
+    def figures(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.figure_pb2.MetricFigures]:
+        """What is said of each metric: what stands, and beside it the newest of what else is said."""
+
+    @property
+    def grading(self) -> anlan.command.v1.grade_service_pb2.Evaluation:
+        """What the figures that stand mean for the grade."""
+
+    @property
+    def command_post(self) -> anlan.command.v1.command_post_service_pb2.CommandPost:
+        """Absent until command is established; those who left it are with CommandPostService."""
+
+    @property
+    def objectives(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.objective_service_pb2.Objective]: ...
+    @property
+    def tasks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.task_service_pb2.Task]: ...
+    @property
+    def needs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.need_service_pb2.Need]: ...
+    @property
+    def deadlines(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.deadline_service_pb2.Deadline]:
+        """The earliest due first of those that are owed, then those that are settled."""
+
+    @property
+    def links(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.link_service_pb2.IncidentLink]: ...
+    @property
+    def response_acts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResponseAct]:
+        """What was ordered and approved of the response, the oldest first."""
+
+    @property
+    def response_fit(self) -> anlan.command.v1.grade_service_pb2.ResponseFit: ...
+    @property
+    def counts(self) -> Global___IncidentCounts:
+        """How many there are, here or not.  The rest is with the List RPC of each."""
+
     def __init__(
         self,
         *,
-        incident: Global___Incident | None = ...,
+        incident: anlan.command.v1.incident_pb2.Incident | None = ...,
         decisions: collections.abc.Iterable[Global___Decision] | None = ...,
         situation_reports: collections.abc.Iterable[Global___SituationReport] | None = ...,
         freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+        figures: collections.abc.Iterable[anlan.command.v1.figure_pb2.MetricFigures] | None = ...,
+        grading: anlan.command.v1.grade_service_pb2.Evaluation | None = ...,
+        command_post: anlan.command.v1.command_post_service_pb2.CommandPost | None = ...,
+        objectives: collections.abc.Iterable[anlan.command.v1.objective_service_pb2.Objective] | None = ...,
+        tasks: collections.abc.Iterable[anlan.command.v1.task_service_pb2.Task] | None = ...,
+        needs: collections.abc.Iterable[anlan.command.v1.need_service_pb2.Need] | None = ...,
+        deadlines: collections.abc.Iterable[anlan.command.v1.deadline_service_pb2.Deadline] | None = ...,
+        links: collections.abc.Iterable[anlan.command.v1.link_service_pb2.IncidentLink] | None = ...,
+        response_acts: collections.abc.Iterable[Global___ResponseAct] | None = ...,
+        response_fit: anlan.command.v1.grade_service_pb2.ResponseFit | None = ...,
+        truncated: builtins.bool = ...,
+        counts: Global___IncidentCounts | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["freshness", b"freshness", "incident", b"incident"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["decisions", b"decisions", "freshness", b"freshness", "incident", b"incident", "situation_reports", b"situation_reports"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["command_post", b"command_post", "counts", b"counts", "freshness", b"freshness", "grading", b"grading", "incident", b"incident", "response_fit", b"response_fit"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["command_post", b"command_post", "counts", b"counts", "deadlines", b"deadlines", "decisions", b"decisions", "figures", b"figures", "freshness", b"freshness", "grading", b"grading", "incident", b"incident", "links", b"links", "needs", b"needs", "objectives", b"objectives", "response_acts", b"response_acts", "response_fit", b"response_fit", "situation_reports", b"situation_reports", "tasks", b"tasks", "truncated", b"truncated"]) -> None: ...
 
 Global___GetIncidentResponse: typing_extensions.TypeAlias = GetIncidentResponse
+
+@typing.final
+class IncidentCounts(google.protobuf.message.Message):
+    """How many there are of each, whether or not all are on the page."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DECISIONS_FIELD_NUMBER: builtins.int
+    SITUATION_REPORTS_FIELD_NUMBER: builtins.int
+    FIGURES_FIELD_NUMBER: builtins.int
+    OBJECTIVES_FIELD_NUMBER: builtins.int
+    TASKS_FIELD_NUMBER: builtins.int
+    OPEN_TASKS_FIELD_NUMBER: builtins.int
+    OVERDUE_TASKS_FIELD_NUMBER: builtins.int
+    NEEDS_FIELD_NUMBER: builtins.int
+    OPEN_NEEDS_FIELD_NUMBER: builtins.int
+    DEADLINES_FIELD_NUMBER: builtins.int
+    LINKS_FIELD_NUMBER: builtins.int
+    RESPONSE_ACTS_FIELD_NUMBER: builtins.int
+    decisions: builtins.int
+    situation_reports: builtins.int
+    figures: builtins.int
+    """Figures that were neither corrected nor withdrawn."""
+    objectives: builtins.int
+    tasks: builtins.int
+    open_tasks: builtins.int
+    overdue_tasks: builtins.int
+    needs: builtins.int
+    open_needs: builtins.int
+    deadlines: builtins.int
+    links: builtins.int
+    response_acts: builtins.int
+    def __init__(
+        self,
+        *,
+        decisions: builtins.int = ...,
+        situation_reports: builtins.int = ...,
+        figures: builtins.int = ...,
+        objectives: builtins.int = ...,
+        tasks: builtins.int = ...,
+        open_tasks: builtins.int = ...,
+        overdue_tasks: builtins.int = ...,
+        needs: builtins.int = ...,
+        open_needs: builtins.int = ...,
+        deadlines: builtins.int = ...,
+        links: builtins.int = ...,
+        response_acts: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["deadlines", b"deadlines", "decisions", b"decisions", "figures", b"figures", "links", b"links", "needs", b"needs", "objectives", b"objectives", "open_needs", b"open_needs", "open_tasks", b"open_tasks", "overdue_tasks", b"overdue_tasks", "response_acts", b"response_acts", "situation_reports", b"situation_reports", "tasks", b"tasks"]) -> None: ...
+
+Global___IncidentCounts: typing_extensions.TypeAlias = IncidentCounts
+
+@typing.final
+class ResponseAct(google.protobuf.message.Message):
+    """An order about the response, or the approval of one."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Kind:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _KindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[ResponseAct._Kind.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        KIND_UNSPECIFIED: ResponseAct._Kind.ValueType  # 0
+        KIND_ACTIVATED: ResponseAct._Kind.ValueType  # 1
+        KIND_CHANGED: ResponseAct._Kind.ValueType  # 2
+        KIND_TERMINATED: ResponseAct._Kind.ValueType  # 3
+        KIND_APPROVED: ResponseAct._Kind.ValueType  # 4
+
+    class Kind(_Kind, metaclass=_KindEnumTypeWrapper): ...
+    KIND_UNSPECIFIED: ResponseAct.Kind.ValueType  # 0
+    KIND_ACTIVATED: ResponseAct.Kind.ValueType  # 1
+    KIND_CHANGED: ResponseAct.Kind.ValueType  # 2
+    KIND_TERMINATED: ResponseAct.Kind.ValueType  # 3
+    KIND_APPROVED: ResponseAct.Kind.ValueType  # 4
+
+    KIND_FIELD_NUMBER: builtins.int
+    ACTIVATION_FIELD_NUMBER: builtins.int
+    LEVEL_FIELD_NUMBER: builtins.int
+    PLAN_FIELD_NUMBER: builtins.int
+    PLAN_ID_FIELD_NUMBER: builtins.int
+    PLAN_VERSION_FIELD_NUMBER: builtins.int
+    APPROVER_FIELD_NUMBER: builtins.int
+    DECISION_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    kind: Global___ResponseAct.Kind.ValueType
+    activation: builtins.int
+    """Which activation of the incident it belongs to, from 1."""
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
+    """Unspecified for a termination."""
+    plan: builtins.str
+    """The plan in words."""
+    plan_id: builtins.str
+    plan_version: builtins.int
+    approver: builtins.str
+    """Who approved or is to approve it."""
+    decision_id: builtins.str
+    """The decision that it is; empty where none was recorded."""
+    position: builtins.int
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        kind: Global___ResponseAct.Kind.ValueType = ...,
+        activation: builtins.int = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
+        plan: builtins.str = ...,
+        plan_id: builtins.str = ...,
+        plan_version: builtins.int = ...,
+        approver: builtins.str = ...,
+        decision_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["activation", b"activation", "approver", b"approver", "decision_id", b"decision_id", "kind", b"kind", "level", b"level", "occur_time", b"occur_time", "plan", b"plan", "plan_id", b"plan_id", "plan_version", b"plan_version", "position", b"position"]) -> None: ...
+
+Global___ResponseAct: typing_extensions.TypeAlias = ResponseAct
 
 @typing.final
 class ListIncidentsRequest(google.protobuf.message.Message):
@@ -1464,30 +1383,133 @@ class ListIncidentsRequest(google.protobuf.message.Message):
     ADCODE_FIELD_NUMBER: builtins.int
     TYPE_CODE_FIELD_NUMBER: builtins.int
     READ_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Default 50."""
     page_token: builtins.str
-    state: Global___IncidentState.ValueType
+    state: anlan.command.v1.incident_pb2.IncidentState.ValueType
     adcode: builtins.str
     """Only inside this region."""
     type_code: builtins.str
     """Only of this type: a whole GB/T 35561 code or its beginning, e.g. 11D."""
     @property
     def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    @property
+    def filter(self) -> Global___IncidentFilter:
+        """Narrows further; absent for all."""
+
     def __init__(
         self,
         *,
         page_size: builtins.int = ...,
         page_token: builtins.str = ...,
-        state: Global___IncidentState.ValueType = ...,
+        state: anlan.command.v1.incident_pb2.IncidentState.ValueType = ...,
         adcode: builtins.str = ...,
         type_code: builtins.str = ...,
         read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+        filter: Global___IncidentFilter | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "state", b"state", "type_code", b"type_code"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["filter", b"filter", "read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "filter", b"filter", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "state", b"state", "type_code", b"type_code"]) -> None: ...
 
 Global___ListIncidentsRequest: typing_extensions.TypeAlias = ListIncidentsRequest
+
+@typing.final
+class IncidentFilter(google.protobuf.message.Message):
+    """Which incidents: those to which everything that is said here applies."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Scope:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _ScopeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[IncidentFilter._Scope.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        SCOPE_UNSPECIFIED: IncidentFilter._Scope.ValueType  # 0
+        SCOPE_EARNEST: IncidentFilter._Scope.ValueType  # 1
+        SCOPE_EXERCISES: IncidentFilter._Scope.ValueType  # 2
+
+    class Scope(_Scope, metaclass=_ScopeEnumTypeWrapper):
+        """Whether in earnest, or of which exercises."""
+
+    SCOPE_UNSPECIFIED: IncidentFilter.Scope.ValueType  # 0
+    SCOPE_EARNEST: IncidentFilter.Scope.ValueType  # 1
+    SCOPE_EXERCISES: IncidentFilter.Scope.ValueType  # 2
+
+    STATES_FIELD_NUMBER: builtins.int
+    TYPE_CODES_FIELD_NUMBER: builtins.int
+    GRADES_FIELD_NUMBER: builtins.int
+    RESPONSE_LEVELS_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    BOX_FIELD_NUMBER: builtins.int
+    OPENED_FROM_TIME_FIELD_NUMBER: builtins.int
+    OPENED_BEFORE_TIME_FIELD_NUMBER: builtins.int
+    PERSON_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
+    SCOPE_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    adcode: builtins.str
+    """Inside this region."""
+    person: builtins.str
+    """A subject, or a department by name, who acted on it, commands or commanded it, or was asked to
+    do a task of it.
+    """
+    text: builtins.str
+    """Words that all occur in its id, title or address, in its reports or in its decisions; upper and
+    lower case, and wide and narrow letters, are the same.
+    """
+    scope: Global___IncidentFilter.Scope.ValueType
+    exercise: builtins.str
+    """Of this exercise."""
+    @property
+    def states(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_pb2.IncidentState.ValueType]:
+        """Any of these; empty for every state."""
+
+    @property
+    def type_codes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Any of these types: whole GB/T 35561 codes or their beginnings, e.g. 11D."""
+
+    @property
+    def grades(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_pb2.Grade.ValueType]:
+        """Any of these confirmed grades."""
+
+    @property
+    def response_levels(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_pb2.ResponseLevel.ValueType]:
+        """Any of these levels of an active response."""
+
+    @property
+    def box(self) -> anlan.type.v1.place_pb2.Box:
+        """With a point inside this rectangle, its edges included."""
+
+    @property
+    def opened_from_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Opened at this instant or later."""
+
+    @property
+    def opened_before_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Opened before this instant."""
+
+    def __init__(
+        self,
+        *,
+        states: collections.abc.Iterable[anlan.command.v1.incident_pb2.IncidentState.ValueType] | None = ...,
+        type_codes: collections.abc.Iterable[builtins.str] | None = ...,
+        grades: collections.abc.Iterable[anlan.command.v1.incident_pb2.Grade.ValueType] | None = ...,
+        response_levels: collections.abc.Iterable[anlan.command.v1.incident_pb2.ResponseLevel.ValueType] | None = ...,
+        adcode: builtins.str = ...,
+        box: anlan.type.v1.place_pb2.Box | None = ...,
+        opened_from_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        opened_before_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        person: builtins.str = ...,
+        text: builtins.str = ...,
+        scope: Global___IncidentFilter.Scope.ValueType = ...,
+        exercise: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["box", b"box", "opened_before_time", b"opened_before_time", "opened_from_time", b"opened_from_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "box", b"box", "exercise", b"exercise", "grades", b"grades", "opened_before_time", b"opened_before_time", "opened_from_time", b"opened_from_time", "person", b"person", "response_levels", b"response_levels", "scope", b"scope", "states", b"states", "text", b"text", "type_codes", b"type_codes"]) -> None: ...
+
+Global___IncidentFilter: typing_extensions.TypeAlias = IncidentFilter
 
 @typing.final
 class ListIncidentsResponse(google.protobuf.message.Message):
@@ -1498,13 +1520,13 @@ class ListIncidentsResponse(google.protobuf.message.Message):
     FRESHNESS_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
     @property
-    def incidents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Incident]: ...
+    def incidents(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[anlan.command.v1.incident_pb2.Incident]: ...
     @property
     def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
     def __init__(
         self,
         *,
-        incidents: collections.abc.Iterable[Global___Incident] | None = ...,
+        incidents: collections.abc.Iterable[anlan.command.v1.incident_pb2.Incident] | None = ...,
         next_page_token: builtins.str = ...,
         freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
     ) -> None: ...
@@ -1519,16 +1541,23 @@ class WatchIncidentsRequest(google.protobuf.message.Message):
 
     RESUME_POSITION_FIELD_NUMBER: builtins.int
     ADCODE_FIELD_NUMBER: builtins.int
+    FILTER_FIELD_NUMBER: builtins.int
     resume_position: builtins.int
     """Stream what changed after this position; 0 starts with every incident."""
     adcode: builtins.str
+    @property
+    def filter(self) -> Global___IncidentFilter:
+        """Narrows further; absent for all.  An incident that no longer fits is not told of."""
+
     def __init__(
         self,
         *,
         resume_position: builtins.int = ...,
         adcode: builtins.str = ...,
+        filter: Global___IncidentFilter | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "resume_position", b"resume_position"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["filter", b"filter"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "filter", b"filter", "resume_position", b"resume_position"]) -> None: ...
 
 Global___WatchIncidentsRequest: typing_extensions.TypeAlias = WatchIncidentsRequest
 
@@ -1541,11 +1570,11 @@ class WatchIncidentsResponse(google.protobuf.message.Message):
     position: builtins.int
     """Resume after this."""
     @property
-    def incident(self) -> Global___Incident: ...
+    def incident(self) -> anlan.command.v1.incident_pb2.Incident: ...
     def __init__(
         self,
         *,
-        incident: Global___Incident | None = ...,
+        incident: anlan.command.v1.incident_pb2.Incident | None = ...,
         position: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["incident", b"incident"]) -> builtins.bool: ...

@@ -190,7 +190,7 @@ class IncidentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetIncident(self, request, context):
-        """Returns one incident with its decisions and situation reports.
+        """Returns one incident with all that is going on about it: the incident's page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -15,6 +15,30 @@ if sys.version_info >= (3, 13):
     import typing as typing_extensions
 else:
     import typing_extensions
+from anlan.command.v1.incident_pb2 import (
+    Briefing as Briefing,
+    GRADE_ESPECIALLY_MAJOR as GRADE_ESPECIALLY_MAJOR,
+    GRADE_LARGER as GRADE_LARGER,
+    GRADE_MAJOR as GRADE_MAJOR,
+    GRADE_ORDINARY as GRADE_ORDINARY,
+    GRADE_UNSPECIFIED as GRADE_UNSPECIFIED,
+    Grade as Grade,
+    INCIDENT_STATE_CLOSED as INCIDENT_STATE_CLOSED,
+    INCIDENT_STATE_MERGED as INCIDENT_STATE_MERGED,
+    INCIDENT_STATE_RESPONDING as INCIDENT_STATE_RESPONDING,
+    INCIDENT_STATE_TERMINATED as INCIDENT_STATE_TERMINATED,
+    INCIDENT_STATE_UNSPECIFIED as INCIDENT_STATE_UNSPECIFIED,
+    INCIDENT_STATE_VERIFIED as INCIDENT_STATE_VERIFIED,
+    Incident as Incident,
+    IncidentState as IncidentState,
+    PendingTransfer as PendingTransfer,
+    RESPONSE_LEVEL_I as RESPONSE_LEVEL_I,
+    RESPONSE_LEVEL_II as RESPONSE_LEVEL_II,
+    RESPONSE_LEVEL_III as RESPONSE_LEVEL_III,
+    RESPONSE_LEVEL_IV as RESPONSE_LEVEL_IV,
+    RESPONSE_LEVEL_UNSPECIFIED as RESPONSE_LEVEL_UNSPECIFIED,
+    ResponseLevel as ResponseLevel,
+)
 
 _T = typing.TypeVar("_T")
 
@@ -408,7 +432,7 @@ class IncidentServiceStub(typing.Generic[_IncidentServiceGradeIncidentType, _Inc
     """Reopens a closed incident, with the reason."""
 
     GetIncident: _IncidentServiceGetIncidentType
-    """Returns one incident with its decisions and situation reports."""
+    """Returns one incident with all that is going on about it: the incident's page."""
 
     ListIncidents: _IncidentServiceListIncidentsType
     """Lists incidents, newest first."""
@@ -574,7 +598,7 @@ class IncidentServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.command.v1.incident_service_pb2.GetIncidentRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.command.v1.incident_service_pb2.GetIncidentResponse, collections.abc.Awaitable[anlan.command.v1.incident_service_pb2.GetIncidentResponse]]:
-        """Returns one incident with its decisions and situation reports."""
+        """Returns one incident with all that is going on about it: the incident's page."""
 
     @abc.abstractmethod
     def ListIncidents(

@@ -3,7 +3,7 @@
 isort:skip_file
 """
 
-import anlan.command.v1.incident_service_pb2
+import anlan.command.v1.incident_pb2
 import anlan.type.v1.place_pb2
 import anlan.type.v1.read_pb2
 import builtins
@@ -76,7 +76,7 @@ class IncidentLink(google.protobuf.message.Message):
     reason: builtins.str
     linked_by: builtins.str
     other_title: builtins.str
-    other_state: anlan.command.v1.incident_service_pb2.IncidentState.ValueType
+    other_state: anlan.command.v1.incident_pb2.IncidentState.ValueType
     position: builtins.int
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
@@ -89,7 +89,7 @@ class IncidentLink(google.protobuf.message.Message):
         linked_by: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         other_title: builtins.str = ...,
-        other_state: anlan.command.v1.incident_service_pb2.IncidentState.ValueType = ...,
+        other_state: anlan.command.v1.incident_pb2.IncidentState.ValueType = ...,
         position: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...

@@ -4,7 +4,7 @@ isort:skip_file
 """
 
 import anlan.command.v1.figure_pb2
-import anlan.command.v1.incident_service_pb2
+import anlan.command.v1.incident_pb2
 import anlan.type.v1.read_pb2
 import builtins
 import collections.abc
@@ -183,7 +183,7 @@ class PlanCondition(google.protobuf.message.Message):
     clause: builtins.str
     """E.g. 4.2（1）; unique in the plan."""
     text: builtins.str
-    grade: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
     @property
     def thresholds(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___PlanThreshold]: ...
     def __init__(
@@ -192,7 +192,7 @@ class PlanCondition(google.protobuf.message.Message):
         clause: builtins.str = ...,
         text: builtins.str = ...,
         thresholds: collections.abc.Iterable[Global___PlanThreshold] | None = ...,
-        grade: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
     ) -> None: ...
     def ClearField(self, field_name: typing.Literal["clause", b"clause", "grade", b"grade", "text", b"text", "thresholds", b"thresholds"]) -> None: ...
 
@@ -235,7 +235,7 @@ class PlanLevel(google.protobuf.message.Message):
     LEVEL_FIELD_NUMBER: builtins.int
     APPROVER_FIELD_NUMBER: builtins.int
     CONDITIONS_FIELD_NUMBER: builtins.int
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     @property
     def approver(self) -> Global___PlanApprover: ...
     @property
@@ -245,7 +245,7 @@ class PlanLevel(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         approver: Global___PlanApprover | None = ...,
         conditions: collections.abc.Iterable[Global___PlanCondition] | None = ...,
     ) -> None: ...
@@ -268,7 +268,7 @@ class PlanStep(google.protobuf.message.Message):
     WITHIN_MINUTES_FIELD_NUMBER: builtins.int
     AFTER_FIELD_NUMBER: builtins.int
     step_id: builtins.str
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     title: builtins.str
     instructions: builtins.str
     department: builtins.str
@@ -282,7 +282,7 @@ class PlanStep(google.protobuf.message.Message):
         self,
         *,
         step_id: builtins.str = ...,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         title: builtins.str = ...,
         instructions: builtins.str = ...,
         department: builtins.str = ...,
@@ -304,14 +304,14 @@ class PlanRole(google.protobuf.message.Message):
     LEVEL_FIELD_NUMBER: builtins.int
     ROLE_FIELD_NUMBER: builtins.int
     HOLDER_FIELD_NUMBER: builtins.int
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     role: builtins.str
     holder: builtins.str
     """The office or department that provides the person."""
     def __init__(
         self,
         *,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         role: builtins.str = ...,
         holder: builtins.str = ...,
     ) -> None: ...
@@ -330,7 +330,7 @@ class PlanResource(google.protobuf.message.Message):
     QUANTITY_FIELD_NUMBER: builtins.int
     UNIT_FIELD_NUMBER: builtins.int
     PURPOSE_FIELD_NUMBER: builtins.int
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     kind: builtins.str
     """A kind of unit or an item of stock, e.g. boat, sandbag."""
     quantity: builtins.int
@@ -340,7 +340,7 @@ class PlanResource(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         kind: builtins.str = ...,
         quantity: builtins.int = ...,
         unit: builtins.str = ...,
@@ -1191,7 +1191,7 @@ class StepConformance(google.protobuf.message.Message):
     step_id: builtins.str
     title: builtins.str
     department: builtins.str
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     finding: Global___StepFinding.ValueType
     late_seconds: builtins.int
     """How long after its limit it was done, or has been open; 0 unless late or overdue."""
@@ -1221,7 +1221,7 @@ class StepConformance(google.protobuf.message.Message):
         step_id: builtins.str = ...,
         title: builtins.str = ...,
         department: builtins.str = ...,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         finding: Global___StepFinding.ValueType = ...,
         start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         due_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,

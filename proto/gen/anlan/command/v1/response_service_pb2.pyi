@@ -4,7 +4,7 @@ isort:skip_file
 """
 
 import anlan.command.v1.figure_pb2
-import anlan.command.v1.incident_service_pb2
+import anlan.command.v1.incident_pb2
 import anlan.command.v1.plan_service_pb2
 import anlan.type.v1.read_pb2
 import builtins
@@ -95,7 +95,7 @@ class LevelProposal(google.protobuf.message.Message):
     TASKS_FIELD_NUMBER: builtins.int
     ROLES_FIELD_NUMBER: builtins.int
     RESOURCES_FIELD_NUMBER: builtins.int
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     started: builtins.bool
     """Whether one of its conditions, or of a higher level's, holds by the record."""
     caller_may_approve: builtins.bool
@@ -121,7 +121,7 @@ class LevelProposal(google.protobuf.message.Message):
     def __init__(
         self,
         *,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         started: builtins.bool = ...,
         conditions: collections.abc.Iterable[Global___ConditionFinding] | None = ...,
         approver: anlan.command.v1.plan_service_pb2.PlanApprover | None = ...,
@@ -153,7 +153,7 @@ class PlanProposal(google.protobuf.message.Message):
     kind: anlan.command.v1.plan_service_pb2.PlanKind.ValueType
     sample: builtins.bool
     """A sample can be ordered in exercises only."""
-    proposed_level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    proposed_level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     """The highest level that is started by the record; unspecified if none is."""
     @property
     def levels(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___LevelProposal]:
@@ -168,7 +168,7 @@ class PlanProposal(google.protobuf.message.Message):
         kind: anlan.command.v1.plan_service_pb2.PlanKind.ValueType = ...,
         sample: builtins.bool = ...,
         levels: collections.abc.Iterable[Global___LevelProposal] | None = ...,
-        proposed_level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        proposed_level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
     ) -> None: ...
     def ClearField(self, field_name: typing.Literal["kind", b"kind", "levels", b"levels", "plan_id", b"plan_id", "plan_version", b"plan_version", "proposed_level", b"proposed_level", "sample", b"sample", "title", b"title"]) -> None: ...
 
@@ -206,9 +206,9 @@ class GetActivationProposalResponse(google.protobuf.message.Message):
     PLANS_FIELD_NUMBER: builtins.int
     FRESHNESS_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
-    grade: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
     """The confirmed grade; unspecified until there is one."""
-    active_level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    active_level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     """The response that is active, if one is, and the plan that it is under."""
     active_plan_id: builtins.str
     active_plan_version: builtins.int
@@ -224,8 +224,8 @@ class GetActivationProposalResponse(google.protobuf.message.Message):
         self,
         *,
         incident_id: builtins.str = ...,
-        grade: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
-        active_level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
+        active_level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         active_plan_id: builtins.str = ...,
         active_plan_version: builtins.int = ...,
         plans: collections.abc.Iterable[Global___PlanProposal] | None = ...,
@@ -249,7 +249,7 @@ class ApproveResponseRequest(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     """The level that is approved; unspecified approves the termination of the active response."""
     plan_id: builtins.str
     """The plan; may be empty once a response is under one."""
@@ -262,7 +262,7 @@ class ApproveResponseRequest(google.protobuf.message.Message):
         *,
         request_id: builtins.str = ...,
         incident_id: builtins.str = ...,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         plan_id: builtins.str = ...,
         note: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+import anlan.command.v1.incident_pb2
 import anlan.command.v1.incident_service_pb2
 import anlan.type.v1.place_pb2
 import builtins
@@ -69,14 +70,14 @@ class IncidentGraded(google.protobuf.message.Message):
     GRADE_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
-    grade: anlan.command.v1.incident_service_pb2.Grade.ValueType
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
         incident_id: builtins.str = ...,
-        grade: anlan.command.v1.incident_service_pb2.Grade.ValueType = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
@@ -96,7 +97,7 @@ class ResponseActivated(google.protobuf.message.Message):
     APPROVER_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     plan: builtins.str
     approver: builtins.str
     @property
@@ -105,7 +106,7 @@ class ResponseActivated(google.protobuf.message.Message):
         self,
         *,
         incident_id: builtins.str = ...,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         plan: builtins.str = ...,
         approver: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
@@ -128,8 +129,8 @@ class ResponseLevelChanged(google.protobuf.message.Message):
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
-    previous_level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
-    level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType
+    previous_level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
     approver: builtins.str
     reason: builtins.str
     @property
@@ -138,8 +139,8 @@ class ResponseLevelChanged(google.protobuf.message.Message):
         self,
         *,
         incident_id: builtins.str = ...,
-        previous_level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
-        level: anlan.command.v1.incident_service_pb2.ResponseLevel.ValueType = ...,
+        previous_level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
         approver: builtins.str = ...,
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
