@@ -298,4 +298,4 @@ class SituationReports(RuleBasedStateMachine):
 
 
 TestSituationReports = SituationReports.TestCase
-TestSituationReports.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestSituationReports.settings = settings(max_examples=60, stateful_step_count=45, deadline=None)

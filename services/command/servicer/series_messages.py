@@ -10,7 +10,6 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from anlan.command.v1 import figure_pb2 as figure_pb
 from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1 import situation_report_pb2 as report_pb
 from anlan.command.v1 import situation_report_service_pb2 as service_pb
@@ -21,6 +20,7 @@ from services.command.domain.incident.facts import Metric
 from services.command.domain.incident.series import Means, SituationReportKind, Tier
 from services.command.projections.series import SENDINGS
 from services.command.servicer import messages
+from services.command.servicer.figure_messages import METRIC_OF, METRICS
 from services.runtime.times import of_micros, to_proto
 
 MEANS = {
@@ -38,8 +38,6 @@ TIERS = {
     Tier.PROVINCE: report_pb.RECIPIENT_TIER_PROVINCE,
     Tier.STATE: report_pb.RECIPIENT_TIER_STATE,
 }
-METRICS = {metric: figure_pb.Metric.Value(f"METRIC_{metric.name}") for metric in Metric}
-METRIC_OF = {number: metric for metric, number in METRICS.items()}
 MEANS_OF = {number: means for means, number in MEANS.items()}
 
 
