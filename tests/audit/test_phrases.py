@@ -40,6 +40,13 @@ def test_the_event_has_a_sentence_and_the_fields_that_it_says(file: Path) -> Non
     assert PHRASES.say(file.stem, file.read_text()).strip()
 
 
+def test_each_of_several_coded_values_is_said_and_so_is_none_of_them() -> None:
+    phrases = Phrases("1", "ours", {"X.v1": "缺 {open}"}, {"open": {"a": "甲", "": "无"}})
+
+    assert phrases.say("X.v1", '{"open": ["a", "b"]}') == "缺 甲、b"
+    assert phrases.say("X.v1", '{"open": []}') == "缺 无"
+
+
 def test_every_sentence_is_of_an_event_that_is_stored() -> None:
     assert set(PHRASES.phrases) == {file.stem for file in GOLDEN}
 
