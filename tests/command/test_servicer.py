@@ -142,7 +142,7 @@ async def test_a_stale_etag_is_refused_at_once(api: Api) -> None:
         incident_id=incident_id,
         grade=pb.GRADE_LARGER,
         basis="3 人死亡",
-        etag="0",
+        etag=(await get(api, incident_id)).incident.etag,
     )
     await api.incidents.GradeIncident(grade, metadata=api.officer.metadata)
     grade.request_id = request_id()
