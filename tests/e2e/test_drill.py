@@ -6,25 +6,55 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from anlan.command.v1 import deadline_service_pb2 as deadline_pb
+from anlan.command.v1 import decision_service_pb2 as decision_pb
+from anlan.command.v1 import fact_service_pb2 as fact_pb
+from anlan.command.v1 import figure_pb2
+from anlan.command.v1.deadline_service_pb2_grpc import DeadlineServiceStub
+from anlan.command.v1.decision_service_pb2_grpc import DecisionServiceStub
+from anlan.command.v1.fact_service_pb2_grpc import FactServiceStub
+from anlan.type.v1 import read_pb2
 from services.cli.suite import SERVICES
 from services.runtime.cause import CORRELATION
 from tests.e2e.story import gaps, log_of, rows, timeline
 from tests.suite import RunningSuite
 
 DRILL = "drills/flood-2026.yaml"
+ACCIDENT = "drills/chemical-2026.yaml"
 STORY = (
-    "ReportSubmitted.v1",
+    "ReportSubmitted.v2",
     "ReportVerified.v1",
     "IncidentOpened.v1",
+    "DeadlineStarted.v1",
     "ReportJoined.v1",
     "UnitDispatched.v1",
-    "CommandEstablished.v1",
-    "ResponseActivated.v1",
-    "DecisionRecorded.v1",
-    "CommandTransferred.v1",
-    "ResponseLevelChanged.v1",
-    "ResponseLevelChanged.v1",
-    "ResponseTerminated.v1",
+    "CommandEstablished.v2",
+    "FigureRecorded.v1",
+    "GradeProposed.v1",
+    "IncidentGraded.v2",
+    "ResponseApproved.v1",
+    "DecisionRecorded.v2",
+    "ResponseActivated.v2",
+    "TaskAssigned.v1",
+    "DecisionRecorded.v2",
+    "DecisionApproved.v1",
+    "SituationReportSubmitted.v2",
+    "SituationReportSent.v1",
+    "DeadlineMet.v1",
+    "SituationReportAcknowledged.v1",
+    "FigureCorrected.v1",
+    "FigureDeclaredAuthoritative.v1",
+    "TransferProposed.v2",
+    "BriefingAcknowledged.v1",
+    "CommandTransferred.v2",
+    "ResponseLevelChanged.v2",
+    "NeedRaised.v1",
+    "IncidentAbsorbed.v1",
+    "NeedFulfilled.v1",
+    "ResponseLevelChanged.v2",
+    "DecisionStepCompleted.v1",
+    "MilestoneRecorded.v1",
+    "ResponseTerminated.v2",
     "IncidentClosed.v1",
 )
 TOLD = {
@@ -32,17 +62,24 @@ TOLD = {
     "AssignmentAcknowledged.v1",
     "AssignmentCleared.v1",
     "AssignmentDeclined.v1",
-    "IncidentGraded.v1",
+    "HeadquartersEstablished.v1",
+    "NoticeRecorded.v1",
     "NotificationSent.v1",
+    "ObjectiveClosed.v1",
     "PeopleAdmitted.v1",
+    "ResponseMismatched.v1",
+    "RoleAssigned.v1",
     "ShelterOpened.v1",
-    "SituationReportSubmitted.v1",
     "StockShipped.v1",
+    "SupplyNeedNoted.v1",
+    "TaskCompleted.v1",
+    "TaskOverdue.v1",
     "TransferReceived.v1",
     "UnitEnRoute.v1",
     "UnitOnScene.v1",
     "WarningDrafted.v1",
 }
+FLAGGED = {"DeadlineMissed.v1", "ConcealmentSuspected.v1"}
 
 
 async def test_the_drill_tells_its_story(start_suite: Callable[[], RunningSuite]) -> None:
@@ -61,6 +98,7 @@ async def test_the_drill_tells_its_story(start_suite: Callable[[], RunningSuite]
     types = iter(entry.type for entry in told)
     assert [wanted for wanted in STORY if wanted not in types] == []
     assert TOLD - {entry.type for entry in told} == set()
+    assert FLAGGED & {entry.type for entry in told} == set()
     assert all(entry.exercise == "flood-2026" and entry.actor for entry in told)
     assert all(entry.summary and not entry.summary.startswith(entry.type) for entry in told)
 
@@ -71,6 +109,46 @@ async def test_the_drill_tells_its_story(start_suite: Callable[[], RunningSuite]
     shown = suite.run("timeline", "flood-2026", "--json")
     assert shown.returncode == 0, shown.stdout
     assert len(json.loads(shown.stdout)["entries"]) == len(told)
+
+
+async def test_the_accident_shows_one_late_report_and_nothing_else(
+    start_suite: Callable[[], RunningSuite],
+) -> None:
+    suite = start_suite()
+
+    played = suite.run("drill", "play", ACCIDENT, "--speed", "0")
+    assert played.returncode == 0, played.stdout
+    log = await log_of(suite)
+    last = log[-1].position
+    told = await timeline(suite, "chemical-2026", last)
+    duty = suite.caller("duty.zhang", "duty_officer").metadata
+    read = read_pb2.ReadOptions(min_position=told[-1].position)
+    async with suite.channel("command") as channel:
+        found = await DeadlineServiceStub(channel).ListFindings(
+            deadline_pb.ListFindingsRequest(incident_id="chemical-2026", read=read), metadata=duty
+        )
+        figures = await FactServiceStub(channel).ListFigures(
+            fact_pb.ListFiguresRequest(
+                incident_id="chemical-2026", metrics=[figure_pb2.METRIC_DEAD], read=read
+            ),
+            metadata=duty,
+        )
+        open_decisions = await DecisionServiceStub(channel).ListDecisions(
+            decision_pb.ListDecisionsRequest(incident_id="chemical-2026", flagged=True, read=read),
+            metadata=duty,
+        )
+
+    [late] = found.findings
+    assert late.kind == deadline_pb.FINDING_KIND_LATE
+    assert late.deadline.rule == "accident-province-direct"
+    [dead] = figures.metrics
+    assert dead.standing_value == 3
+    assert {fact.value for fact in dead.live} == {1, 2, 3}
+    assert not open_decisions.decisions
+    types = [entry.type for entry in told]
+    assert types.count("DeadlineRebased.v1") == 1
+    assert types.count("DeadlineMissed.v1") == 1
+    assert types.count("IncidentGraded.v2") == 2
 
 
 async def test_dropping_every_read_model_rebuilds_identical_rows(

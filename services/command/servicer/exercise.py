@@ -44,7 +44,8 @@ class ExerciseServicer(ExerciseServiceServicer):
         command = exercise.AdvanceClock(
             by=caller.actor, exercise_id=request.exercise_id, clock=known(request, "clock")
         )
-        cause = caller.cause(request.request_id, request.exercise_id)
+        # A story of its own: an exercise is often named as its incident is.
+        cause = caller.cause(request.request_id, f"{request.exercise_id}.clock")
         written = await self.exercises.handle(
             request.exercise_id, command, cause, etag=request.etag
         )
