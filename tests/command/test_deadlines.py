@@ -170,6 +170,7 @@ def test_each_mark_rings_once_and_in_order() -> None:
     first = story.do(half)
 
     assert story.do(half) == []
+    assert story.do(replace(half, occurred_at=at(100))) == []
     story.ring_all(at(200))
     rung = [
         (e.percent, e.occurred_at) if isinstance(e, DeadlineWarned) else (100, e.occurred_at)
@@ -282,6 +283,18 @@ def test_a_belated_earlier_report_moves_the_clock_back() -> None:
     assert rebased.why is Why.EARLIER_START
 
 
+def test_a_clock_that_is_moved_back_goes_on_with_the_marks_that_it_has_not_rung() -> None:
+    story = Story(opening(LANDSLIDE))
+    story.ring_all(at(60))
+    earlier = replace(known.attach, reported_at=at(-30), occurred_at=at(61))
+    [rebased, _] = [e for e in story.do(earlier) if isinstance(e, DeadlineRebased)]
+    story.ring_all(at(90))
+
+    assert rebased.percent == 50
+    assert of(story.events, DeadlineWarned).count("DeadlineWarned disaster-initial-1") == 2
+    assert story.clocks["disaster-initial"].missed
+
+
 def test_a_grade_raised_two_hours_late_is_missed_at_once() -> None:
     """Three dead were known at 30 minutes; that they were, is put down with the grade."""
     story = Story(opening(CHEMICALS, dead=1))
@@ -391,6 +404,15 @@ def test_a_morning_report_at_ten_is_late_and_one_next_morning_does_not_make_it_g
     assert of(at_ten, DeadlineMet) == ["DeadlineMet disaster-daily-1"]
     assert of(next_day, DeadlineMet) == ["DeadlineMet disaster-daily-2"]
     assert of(skipped.events, DeadlineLifted) == ["DeadlineLifted disaster-daily-1"]
+
+
+def test_a_report_that_is_sent_a_day_late_makes_no_morning_good_but_its_own() -> None:
+    story = flood()
+    story.do(report("s2", minutes("2026-06-19T08:00"), FOLLOW_UP, "11A01"))
+    story.ring_all(china("2026-06-19T10:00"))
+    sent = story.do(sending("s2", minutes("2026-06-20T08:00")))
+
+    assert of(sent, DeadlineMet) == ["DeadlineMet disaster-daily-2"]
 
 
 def test_every_missed_morning_is_missed_once() -> None:
@@ -639,6 +661,13 @@ def test_what_became_known_after_the_report_is_no_concealment() -> None:
 
     assert first == []
     assert suspicions(story.do(report("s2", 100, FOLLOW_UP, LANDSLIDE))) == []
+
+
+def test_what_was_said_after_the_report_is_none_even_if_it_was_recorded_before() -> None:
+    story = Story(opening(LANDSLIDE), figure("f2", 95, Metric.DEAD, 3, source="甲"))
+    story.do(figure("f3", 96, Metric.DEAD, 1, source="乙"))
+
+    assert suspicions(story.do(report("s1", 90, type_code=LANDSLIDE))) == []
 
 
 # Records.
