@@ -11,9 +11,10 @@ import pytest
 
 from services.command.codec import INCIDENT_CODEC
 from services.command.domain.incident import decider, decision_rules, decisions
-from services.command.domain.incident.decision_classes import DecisionClasses, Step
+from services.command.domain.incident.decision_classes import STEP_NAMES, DecisionClasses, Step
 from services.command.domain.incident.decisions import Basis, BasisKind, Decisions, Standing
 from services.runtime.rejection import Rejection
+from services.runtime.settings import REPOSITORY
 from tests.command import incidents as known
 from tests.command.decided import (
     HEAD,
@@ -426,3 +427,21 @@ def test_a_decision_of_before_the_classes_reads_as_general_and_in_force() -> Non
     state = decisions.evolve(Decisions(), event)
     assert state.effective("d0")
     assert not state.made["d0"].flagged
+
+
+def table(name: str) -> Any:
+    return msgspec.json.decode((REPOSITORY / "reference" / f"{name}.json").read_bytes())
+
+
+def test_the_tables_know_each_others_classes_steps_roles_and_posts() -> None:
+    words, roles = table("phrases")["words"], table("authority")["roles"]
+    posts = table("command_post")["roles"]
+    classes = known.RULES.decisions.classes
+
+    assert words["decision_class"] == {key: class_.name for key, class_ in classes.items()}
+    for named in ("step", "open_steps"):
+        assert words[named].items() >= {step: STEP_NAMES[step] for step in Step}.items()
+    for class_ in classes.values():
+        if class_.approvers is not None:
+            assert all("decision.approve" in roles[role] for role in class_.approvers.roles)
+            assert set(class_.approvers.post_roles) <= set(posts)
