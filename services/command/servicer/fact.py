@@ -112,7 +112,7 @@ class FactServicer(FactServiceServicer):
 
     async def GetFigure(self, request: pb.GetFigureRequest, context: Any) -> pb.GetFigureResponse:
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
-            statement = _figures().where(FIGURES.c.incident_id == request.incident_id)
+            statement = _alike(request.incident_id, request.fact_id)
             rows = {row.fact_id: row for row in await connection.execute(statement)}
             if request.fact_id not in rows:
                 raise figures.unknown(request.incident_id, request.fact_id)
@@ -199,6 +199,17 @@ def _figures() -> Select[Any]:
         REPORTS.c.recorded_at.label("report_recorded_at"),
         REPORTS.c.opened_position.label("report_position"),
     ).join_from(FIGURES, REPORTS, said_so, isouter=True)
+
+
+def _alike(incident_id: str, fact_id: str) -> Select[Any]:
+    """Return the figures of the metric that this one speaks of."""
+    other = FIGURES.alias()
+    metric = select(other.c.metric).where(
+        other.c.incident_id == incident_id, other.c.fact_id == fact_id
+    )
+    return _figures().where(
+        FIGURES.c.incident_id == incident_id, FIGURES.c.metric == metric.scalar_subquery()
+    )
 
 
 async def _of(
