@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
+
+BEIJING = ZoneInfo("Asia/Shanghai")
+INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
     """``phrases`` by event type, with ``{field}`` for a field of the event and ``{a.b}`` below it.
 
-    ``words`` says coded values in people's language: ``{"level": {"IV": "四级"}}``.
+    Instants are said in Beijing's time.  ``words`` says coded values in people's language: ``{"level": {"IV": "四级"}}``.
     """
 
     version: str
@@ -44,4 +50,6 @@ class Phrases:
         said = self.words.get(field.rpartition(".")[2], {})
         if isinstance(value, list):  # none of them may have a word too
             return "、".join(said.get(str(part), str(part)) for part in value) or said.get("", "")
+        if isinstance(value, str) and INSTANT.match(value):
+            return f"{datetime.fromisoformat(value).astimezone(BEIJING):%Y-%m-%d %H:%M}"
         return said.get(str(value), str(value))

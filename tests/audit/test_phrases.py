@@ -53,3 +53,9 @@ def test_every_sentence_is_of_an_event_that_is_stored() -> None:
 
 def test_an_event_that_nobody_phrased_is_told_by_its_fields() -> None:
     assert PHRASES.say("New.v1", '{"a": 1, "b": "x", "c": []}') == "New.v1: a=1, b=x"
+
+
+def test_instants_are_said_in_the_time_of_the_people() -> None:
+    phrases = Phrases("1", "", {"Due.v1": "须于 {due_at} 前报"}, {})
+    said = phrases.say("Due.v1", '{"due_at": "2026-06-17T19:12:00Z"}')
+    assert said == "须于 2026-06-18 03:12 前报"
