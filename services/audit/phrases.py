@@ -20,7 +20,8 @@ INSTANT = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$
 class Phrases:
     """``phrases`` by event type, with ``{field}`` for a field of the event and ``{a.b}`` below it.
 
-    Instants are said in Beijing's time.  ``words`` says coded values in people's language: ``{"level": {"IV": "四级"}}``.
+    Instants are said in Beijing's time.  ``words`` says coded values in people's language:
+    ``{"level": {"IV": "四级"}}``.
     """
 
     version: str
