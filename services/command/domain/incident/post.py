@@ -61,8 +61,8 @@ Event = CommandEstablished | transfer.Event | organisation.Event
 class Post:
     """``acted_at`` is the latest instant at which something was done under the command then held.
 
-    What is decided later rules from there on at the earliest, so that an instant at which somebody
-    acted as commander never turns out to have been another's.
+    What is decided later rules from there on at the earliest: no instant before it turns out to
+    have been another's.
     """
 
     succession: Succession = field(default_factory=Succession)
