@@ -1,4 +1,4 @@
-"""The commands that look: timeline, board, units, statistics."""
+"""The commands that look: timeline, board, clocks, units, statistics."""
 
 from __future__ import annotations
 
@@ -77,6 +77,31 @@ def board(
         bound = _moment(as_of)
         answer = link.run(lambda client: reads.board(client, adcode, bound))
         _print(answer) if json else views.show(views.board(answer, datetime.now(UTC)))
+
+
+@app.command()
+def clocks(
+    incident: Annotated[str, typer.Option(help="Only of this incident.")] = "",
+    adcode: Adcode = "",
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that are met or lifted.")
+    ] = False,  # noqa: FBT002
+    as_of: AsOf = "",
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Show the law's clocks (法定时限): which report is owed to whom by when; what came late."""
+    with ends():
+        from services.cli import reads, views  # noqa: PLC0415
+
+        link = Link(port_base, data, token, address or (), ca)
+        bound = _moment(as_of)
+        answer = link.run(lambda client: reads.clocks(client, incident, adcode, bound, ended=every))
+        _print(answer) if json else views.show(views.clocks(answer, datetime.now(UTC)))
 
 
 @app.command()

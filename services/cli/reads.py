@@ -12,6 +12,7 @@ from services.cli.client import Client
 from services.cli.rpc import find, plain
 
 PATIENCE_S = 5.0
+ALL_STATES = ("OPEN", "OVERDUE", "MET", "LATE", "MISSED", "LIFTED")
 
 
 async def one(client: Client, name: str, fields: Mapping[str, Any], as_of: str = "") -> Any:
@@ -71,6 +72,25 @@ async def board(client: Client, adcode: str, as_of: str) -> dict[str, Any]:
             "dispatch": assignments["freshness"],
         },
     }
+
+
+async def clocks(
+    client: Client, incident_id: str, adcode: str, as_of: str, *, ended: bool
+) -> dict[str, Any]:
+    """Return the deadlines that run or are overdue, or all of them, and every finding."""
+    region = {"incident_id": incident_id, "adcode": adcode, "page_size": 500}
+    states = [f"DEADLINE_STATE_{state}" for state in ALL_STATES] if ended else []
+    deadlines = await every(
+        client,
+        "command.DeadlineService/ListDeadlines",
+        "deadlines",
+        {**region, "states": states},
+        as_of,
+    )
+    findings = await every(
+        client, "command.DeadlineService/ListFindings", "findings", region, as_of
+    )
+    return {**deadlines, "findings": findings["findings"]}
 
 
 async def units(client: Client, kind: str, status: str, adcode: str, as_of: str) -> dict[str, Any]:

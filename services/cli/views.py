@@ -12,6 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 BEIJING = ZoneInfo("Asia/Shanghai")
+FINDINGS = {
+    "FINDING_KIND_LATE": "迟报",
+    "FINDING_KIND_MISSING": "漏报",
+    "FINDING_KIND_CONCEALMENT_SUSPECTED": "疑似瞒报",
+}
 LEVEL_NAMES = {"IV": "Ⅳ", "III": "Ⅲ", "II": "Ⅱ", "I": "Ⅰ"}
 
 
@@ -76,6 +81,44 @@ def board(answer: Mapping[str, Any], now: datetime) -> RenderableType:
         *([assignments] if answer["assignments"] else []),
         fresh(answer["freshness"]["dispatch"], now),
     )
+
+
+def clocks(answer: Mapping[str, Any], now: datetime) -> RenderableType:
+    table = _table("due", "rung", "state", "report", "to", "by", "incident", "law")
+    for one in answer["deadlines"]:
+        state = one["state"].removeprefix("DEADLINE_STATE_")
+        title = one["incident_title"] + ("  演练" if one["exercise"] else "")
+        table.add_row(
+            clock(one["due_time"]),
+            f"{one['percent']} %" if one["percent"] else "",
+            word(state, ""),
+            Text(one["name"]),
+            Text(one["recipient_name"]),
+            word(one["owed_by"], "REPORTING_PARTY_"),
+            Text(title),
+            Text(one["law"]),
+            style="bold red" if state in {"OVERDUE", "MISSED", "LATE"} else None,
+        )
+    found = _table("finding", "what", "incident", "since")
+    for one in answer["findings"]:
+        found.add_row(
+            FINDINGS.get(one["kind"], one["kind"]),
+            Text(_found(one)),
+            Text(one["incident_title"]),
+            clock(one["occur_time"]),
+            style="bold red",
+        )
+    count = Text(
+        f"{len(answer['deadlines'])} clocks, {len(answer['findings'])} findings", style="bold"
+    )
+    return Group(table, found, count, fresh(answer["freshness"], now))
+
+
+def _found(finding: Mapping[str, Any]) -> str:
+    if finding["deadline"]:
+        return f"{finding['deadline']['name']} → {finding['deadline']['recipient_name']}"
+    concealed = finding["concealment"] or {}
+    return ", ".join(f"{key} {value}" for key, value in concealed.items() if value)
 
 
 def units(answer: Mapping[str, Any], now: datetime) -> RenderableType:
@@ -154,6 +197,6 @@ def fresh(freshness: Mapping[str, Any] | None, now: datetime) -> Text:
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
-        clocked = heading in {"happened", "recorded", "dispatched", "since", "position"}
+        clocked = heading in {"due", "happened", "recorded", "dispatched", "since", "position"}
         table.add_column(heading, overflow="fold", no_wrap=clocked)
     return table

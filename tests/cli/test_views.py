@@ -84,6 +84,36 @@ def test_a_board_names_who_does_not_answer() -> None:
     assert "NO ANSWER" in overdue
 
 
+def test_clocks_show_what_is_owed_and_what_came_late() -> None:
+    deadline = {
+        "name": "事故快报",
+        "recipient_name": "湖南省应急管理厅",
+        "due_time": NOW,
+        "percent": 100,
+        "state": "DEADLINE_STATE_OVERDUE",
+        "owed_by": "REPORTING_PARTY_COUNTY",
+        "incident_title": "爆炸",
+        "exercise": "drill",
+    }
+    late = {"kind": "FINDING_KIND_LATE", "deadline": deadline, "incident_title": "爆炸"}
+    told = text(
+        views.clocks(
+            {
+                **answer("ListDeadlines", deadlines=[deadline]),
+                "findings": answer("ListFindings", findings=[late])["findings"],
+                "freshness": FRESH,
+            },
+            NOW,
+        )
+    )
+    assert "2026-06-18 02:00:00  100 %  overdue" in told
+    assert "爆炸  演练" in told
+    assert "迟报" in told
+    assert "事故快报 → 湖南省应急管理厅" in told
+    assert "1 clocks, 1 findings" in told
+    assert "position 42" in told
+
+
 def test_units_name_their_holder() -> None:
     unit = {
         "unit_id": "boat-1",
