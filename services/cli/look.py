@@ -83,9 +83,7 @@ def board(
 def clocks(
     incident: Annotated[str, typer.Option(help="Only of this incident.")] = "",
     adcode: Adcode = "",
-    every: Annotated[
-        bool, typer.Option("--all", help="Also those that are met or lifted.")
-    ] = False,  # noqa: FBT002
+    every: Annotated[bool, typer.Option("--all", help="Also those met.")] = False,  # noqa: FBT002
     as_of: AsOf = "",
     json: Json = False,  # noqa: FBT002
     port_base: PortBase = DEFAULT_PORT_BASE,
