@@ -69,7 +69,7 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinReport:
-    """``attached`` tells that the incident has the report already, be it through another."""
+    """``attached`` tells that the report has come to the incident already, with another one."""
 
     by: Actor
     report_id: str

@@ -264,7 +264,7 @@ class ReportServicer(ReportServiceServicer):
     async def _require_joinable(self, report_id: str, incident_id: str, cause: Cause) -> bool:
         """Refuse to join an incident that would not take the report, before anything is written.
 
-        Tells whether the incident has it already.  A repetition is answered all the same.
+        Tells whether it has come with another incident.  A repetition is answered all the same.
         """
         match await self.incidents.state(incident_id, cause):
             case None:
@@ -277,7 +277,7 @@ class ReportServicer(ReportServiceServicer):
                     raise merge.merged(incident_id, await going_on(self.incidents, incident_id))
             case decider.Open(adcode=adcode, reports=reports):
                 if report_id in reports:
-                    return True
+                    return not await self._joined(report_id, incident_id)
                 call.current().require_region(adcode)
         return False
 
