@@ -64,6 +64,7 @@ from services.command.servicer.incident import IncidentServicer
 from services.command.servicer.link import LinkServicer
 from services.command.servicer.need import NeedServicer
 from services.command.servicer.objective import ObjectiveServicer
+from services.command.servicer.page import Tables
 from services.command.servicer.plan import PlanServicer
 from services.command.servicer.planning import Planning
 from services.command.servicer.report import ReportServicer
@@ -125,8 +126,12 @@ async def serve(settings: Settings) -> None:
             incidents=incidents,
             planning=planning,
             model=model,
-            types=types,
-            report_table=rules.situation_reports,
+            tables=Tables(
+                types=types,
+                reports=rules.situation_reports,
+                grades=rules.grading,
+                post=rules.post,
+            ),
             now=now,
         ),
         server.grpc,

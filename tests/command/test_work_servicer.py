@@ -82,7 +82,7 @@ class Desk:
         return str(verified.incident_id)
 
     async def assign(self, incident_id: str, task_id: str = "t1", **fields: Any) -> Any:
-        asked = {
+        asked: dict[str, Any] = {
             "title": "转移稔禾村低洼户",
             "assignee": "chen",
             "assignee_kind": pb.ASSIGNEE_KIND_PERSON,
@@ -118,7 +118,7 @@ class Desk:
         return [task.task_id for task in answer.tasks]
 
     async def raise_(self, incident_id: str, need_id: str = "n1", **fields: Any) -> Any:
-        asked = {
+        asked: dict[str, Any] = {
             "category": need_pb.NEED_CATEGORY_SUPPLIES,
             "item": "编织袋",
             "quantity": 2000,
@@ -184,7 +184,7 @@ async def test_a_task_goes_from_asking_to_its_outcome(desk: Desk) -> None:
     )
     assigned = await desk.assign(incident_id, objective_id="o1")
     waiting = await desk.task(incident_id, assigned.position)
-    about = {"incident_id": incident_id, "task_id": "t1"}
+    about: dict[str, Any] = {"incident_id": incident_id, "task_id": "t1"}
     by_chen = {"metadata": desk.chen.metadata}
     await desk.tasks.AcceptTask(pb.AcceptTaskRequest(request_id=request_id(), **about), **by_chen)
     await desk.tasks.ReportTaskProgress(
@@ -244,7 +244,7 @@ async def test_a_storekeeper_assigns_nothing(desk: Desk) -> None:
     assert refused.reason == "CAPABILITY_REQUIRED"
 
 
-BAD = {
+BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "a time limit in the past": (
         {"due_time": stamp(datetime(2026, 1, 1, tzinfo=UTC))},
         "DUE_TIME_PAST",
@@ -353,7 +353,7 @@ async def test_tasks_are_listed_by_whom_state_plan_and_time(desk: Desk) -> None:
         metadata=desk.commander.metadata,
     )
     at = cancelled.position
-    mine = {"incident_id": incident_id}
+    mine: dict[str, Any] = {"incident_id": incident_id}
 
     assert await desk.listed(at, **mine) == ["t3", "t2", "t1"]
     assert await desk.listed(at, assignee="mayor.zhang", **mine) == ["t2"]
@@ -380,7 +380,7 @@ async def test_tasks_are_listed_by_whom_state_plan_and_time(desk: Desk) -> None:
 async def test_a_need_is_met_part_by_part_and_a_receipt_counts_once(desk: Desk) -> None:
     incident_id = await desk.opened()
     await desk.raise_(incident_id)
-    about = {"incident_id": incident_id, "need_id": "n1"}
+    about: dict[str, Any] = {"incident_id": incident_id, "need_id": "n1"}
     by_keeper = {"metadata": desk.keeper.metadata}
     await desk.needs.RecordNeedCommitment(
         need_pb.RecordNeedCommitmentRequest(
@@ -493,7 +493,7 @@ async def test_a_need_outside_what_is_served_is_refused(desk: Desk) -> None:
 async def test_objectives_are_listed_with_their_progress_and_their_end(desk: Desk) -> None:
     incident_id = await desk.opened()
     by = {"metadata": desk.commander.metadata}
-    about = {"incident_id": incident_id, "objective_id": "o1"}
+    about: dict[str, Any] = {"incident_id": incident_id, "objective_id": "o1"}
     for objective_id in ("o1", "o2"):
         await desk.objectives.SetObjective(
             objective_pb.SetObjectiveRequest(

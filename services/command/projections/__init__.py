@@ -20,6 +20,7 @@ from services.command.projections import (
     plans,
     reports,
     responses,
+    search,
     series,
     tasks,
 )
@@ -41,6 +42,7 @@ CONCERNS = (
     links,
     responses,
     deadlines,
+    search,
 )
 
 
@@ -53,7 +55,9 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             for concern in CONCERNS:
                 concern.apply(connection, recorded, event)
         case "report":
-            reports.apply(connection, recorded, REPORT_CODEC.decode(type_, data))
+            said = REPORT_CODEC.decode(type_, data)
+            reports.apply(connection, recorded, said)
+            search.apply_report(connection, said)
         case "exercise":
             exercises.apply(connection, recorded, EXERCISE_CODEC.decode(type_, data))
         case "plan":

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Index,
     Integer,
     String,
     Table,
@@ -76,6 +77,9 @@ INCIDENTS = Table(
     Column("revision", Integer, nullable=False),
     Column("position", BigInteger, nullable=False, index=True),
 )
+FILTERED = ("state", "type_code", "adcode", "grade", "level", "latitude", "opened_at", "exercise")
+for name in FILTERED:
+    Index(f"incident_by_{name}", INCIDENTS.c[name], INCIDENTS.c.opened_position)
 
 
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:

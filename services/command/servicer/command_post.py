@@ -193,7 +193,7 @@ class CommandPostServicer(CommandPostServiceServicer):
                 holdings=await of(HOLDINGS),
             )
         asked = request.HasField("at_time")
-        at = known(request, "at_time") if asked else post_messages.moment(request.read, seen, now)
+        at = known(request, "at_time") if asked else reading.instant(request.read, seen, now)
         response = pb.GetCommandPostResponse(
             command_post=post_messages.command_post(
                 rows, self.table, at, former=request.include_former

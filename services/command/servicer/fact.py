@@ -185,7 +185,7 @@ class FactServicer(FactServiceServicer):
                 await self.model.advanced(seen.position)
 
 
-def _figures() -> Select[Any]:
+def figure_rows() -> Select[Any]:
     """Return the figures, each with what its report says of where it comes from."""
     said_so = and_(
         FIGURES.c.source_kind == SourceKind.REPORT, FIGURES.c.basis == REPORTS.c.report_id
@@ -207,7 +207,7 @@ def _alike(incident_id: str, fact_id: str) -> Select[Any]:
     metric = select(other.c.metric).where(
         other.c.incident_id == incident_id, other.c.fact_id == fact_id
     )
-    return _figures().where(
+    return figure_rows().where(
         FIGURES.c.incident_id == incident_id, FIGURES.c.metric == metric.scalar_subquery()
     )
 
@@ -217,7 +217,7 @@ async def _of(
 ) -> list[figure_pb.MetricFigures]:
     """Return what is said of the metrics in these rows of STANDING, newest first."""
     keys = [(row.incident_id, row.metric) for row in stands]
-    statement = _figures().where(
+    statement = figure_rows().where(
         FIGURES.c.incident_id.in_({incident_id for incident_id, _ in keys}),
         FIGURES.c.metric.in_({metric for _, metric in keys}),
     )

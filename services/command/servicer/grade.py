@@ -74,8 +74,8 @@ class GradeServicer(GradeServiceServicer):
             incident_id=row.incident_id,
             type_code=row.type_code,
             grade=_grade(row.grade),
-            evaluation=_evaluation(self.tables, row, figures),
-            fit=_fit(self.tables, row),
+            evaluation=evaluation(self.tables, row, figures),
+            fit=fit(self.tables, row),
             steps=[_step(step) for step in found[:size]],
         )
         if len(found) > size:
@@ -84,7 +84,7 @@ class GradeServicer(GradeServiceServicer):
         return response
 
 
-def _evaluation(tables: GradeTables, row: Any, figures: Mapping[Metric, int]) -> pb.Evaluation:
+def evaluation(tables: GradeTables, row: Any, figures: Mapping[Metric, int]) -> pb.Evaluation:
     reported_at = EPOCH + timedelta(microseconds=row.reported_at)
     table = tables.table(row.type_code, reported_at)
     if table is None:
@@ -119,7 +119,7 @@ def _reading(read: Reading) -> pb.ThresholdReading:
     )
 
 
-def _fit(tables: GradeTables, row: Any) -> pb.ResponseFit:
+def fit(tables: GradeTables, row: Any) -> pb.ResponseFit:
     fitting = tables.fitting(row.type_code, Grade(row.grade)) if row.grade else ()
     return pb.ResponseFit(
         level=_level(row.level),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1.incident_service_pb2_grpc import IncidentServiceServicer
@@ -19,22 +19,20 @@ from services.command.domain.incident import (
     series,
     transfer,
 )
-from services.command.domain.incident.contents import SituationReportTable
-from services.command.domain.incident_types import IncidentTypes
-from services.command.projections.decisions import DECISIONS
 from services.command.projections.incidents import INCIDENTS
-from services.command.projections.series import SITUATION_REPORTS
 from services.command.servicer import (
     decision_messages,
+    incident_search,
     messages,
     post_messages,
     series_messages,
 )
 from services.command.servicer.acting import Incidents, act, commands_from, waiting_transfer
+from services.command.servicer.page import Page, Tables
 from services.command.servicer.planning import Planning
 from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
-from services.runtime.readmodel import ReadModel
+from services.runtime.readmodel import ReadModel, Seen
 from services.runtime.times import said, to_proto
 
 ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
@@ -45,8 +43,7 @@ class IncidentServicer(IncidentServiceServicer):
     incidents: Incidents
     planning: Planning
     model: ReadModel
-    types: IncidentTypes
-    report_table: SituationReportTable
+    tables: Tables
     now: Callable[[], datetime]
 
     async def GradeIncident(
@@ -241,34 +238,16 @@ class IncidentServicer(IncidentServiceServicer):
         return answer
 
     async def _page(self, request: pb.GetIncidentRequest) -> pb.GetIncidentResponse | None:
-        key = request.incident_id
-        async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
-            row = (
-                await connection.execute(select(INCIDENTS).where(INCIDENTS.c.incident_id == key))
-            ).first()
-            decisions = await connection.execute(
-                select(DECISIONS)
-                .where(DECISIONS.c.incident_id == key)
-                .order_by(DECISIONS.c.position)
-            )
-            reports = await connection.execute(
-                select(SITUATION_REPORTS)
-                .where(SITUATION_REPORTS.c.incident_id == key)
-                .order_by(SITUATION_REPORTS.c.number)
-            )
-            situation_reports = await series_messages.situation_reports(
-                connection, reports.all(), self.report_table
-            )
-        if row is None:
-            return None
-        at = post_messages.moment(request.read, seen, self.now())
-        response = pb.GetIncidentResponse(
-            incident=messages.incident(row, self.types.name(row.type_code), at),
-            decisions=[decision_messages.decision(decision) for decision in decisions],
-            situation_reports=situation_reports,
-        )
-        reading.freshen(response.freshness, seen)
-        return response
+        now = self.now()
+
+        def read(connection: Connection, seen: Seen) -> pb.GetIncidentResponse | None:
+            at = reading.instant(request.read, seen, now)
+            return Page(connection, request.incident_id, at, self.tables).read()
+
+        answer, seen = await reading.snapshot(self.model, request.read, now, read)
+        if answer is not None:
+            reading.freshen(answer.freshness, seen)
+        return answer
 
     async def _row_follows(self, request: pb.GetIncidentRequest) -> bool:
         """Let the rows catch up with an incident that was opened a moment ago.
@@ -301,13 +280,15 @@ class IncidentServicer(IncidentServiceServicer):
         if request.adcode:
             statement = statement.where(reading.inside(column.adcode, request.adcode))
         if request.type_code:
-            statement = statement.where(column.type_code.startswith(request.type_code))
+            statement = statement.where(reading.beginning(column.type_code, request.type_code))
+        statement = statement.where(*incident_search.conditions(request.filter))
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
             rows = (await connection.execute(statement)).all()
-        at = post_messages.moment(request.read, seen, self.now())
+        at = reading.instant(request.read, seen, self.now())
         response = pb.ListIncidentsResponse(
             incidents=[
-                messages.incident(row, self.types.name(row.type_code), at) for row in rows[:size]
+                messages.incident(row, self.tables.types.name(row.type_code), at)
+                for row in rows[:size]
             ]
         )
         if len(rows) > size:
@@ -318,13 +299,16 @@ class IncidentServicer(IncidentServiceServicer):
     async def WatchIncidents(
         self, request: pb.WatchIncidentsRequest, context: Any
     ) -> AsyncIterator[pb.WatchIncidentsResponse]:
-        statement = select(INCIDENTS)
+        statement = select(INCIDENTS).where(*incident_search.conditions(request.filter))
         if request.adcode:
             statement = statement.where(reading.inside(INCIDENTS.c.adcode, request.adcode))
         async for row in watching.changes(
             self.model, statement, INCIDENTS.c.position, request.resume_position
         ):
             yield pb.WatchIncidentsResponse(
-                incident=messages.incident(row, self.types.name(row.type_code), self.now()),
+                incident=self._incident(row, self.now()),
                 position=row.position,
             )
+
+    def _incident(self, row: Any, at: datetime) -> pb.Incident:
+        return messages.incident(row, self.tables.types.name(row.type_code), at)

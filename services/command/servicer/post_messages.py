@@ -16,8 +16,7 @@ from services.command.domain.incident import transfer
 from services.command.domain.incident.roles import Kind, PostTable, Role
 from services.command.domain.incident.transfer import Briefing
 from services.runtime.actor import Actor
-from services.runtime.projection import Seen
-from services.runtime.times import from_proto, known, micros, of_micros, said, to_proto
+from services.runtime.times import known, micros, of_micros, said, to_proto
 
 KINDS = {
     Kind.GENERAL: pb.HEADQUARTERS_KIND_GENERAL,
@@ -56,17 +55,6 @@ def proposal(
         reason=request.reason,
         occurred_at=said(request, "occur_time", now),
     )
-
-
-def moment(options: Any, seen: Seen, now: datetime) -> datetime:
-    """Return the instant that a read looks at."""
-    match options.WhichOneof("as_of"):
-        case "as_of_time":
-            return from_proto(options.as_of_time)
-        case "as_of_position":
-            return seen.time
-        case _:
-            return now
 
 
 def pending(row: Any, at: datetime) -> incident_pb.PendingTransfer | None:
