@@ -148,7 +148,7 @@ def _concealment(row: Any) -> pb.Concealment:
         number=row.number,
         recipient=row.recipient,
         metric=METRICS[Metric(row.metric)],
-        figure_id=row.fact_id,
+        fact_id=row.fact_id,
         source=row.source,
         known_value=row.known_value,
         known_time=to_proto(of_micros(row.known_at)),

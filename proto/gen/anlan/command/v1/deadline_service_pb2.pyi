@@ -447,7 +447,7 @@ class Concealment(google.protobuf.message.Message):
     NUMBER_FIELD_NUMBER: builtins.int
     RECIPIENT_FIELD_NUMBER: builtins.int
     METRIC_FIELD_NUMBER: builtins.int
-    FIGURE_ID_FIELD_NUMBER: builtins.int
+    FACT_ID_FIELD_NUMBER: builtins.int
     SOURCE_FIELD_NUMBER: builtins.int
     KNOWN_VALUE_FIELD_NUMBER: builtins.int
     KNOWN_TIME_FIELD_NUMBER: builtins.int
@@ -456,7 +456,7 @@ class Concealment(google.protobuf.message.Message):
     number: builtins.int
     recipient: builtins.str
     metric: anlan.command.v1.figure_pb2.Metric.ValueType
-    figure_id: builtins.str
+    fact_id: builtins.str
     source: builtins.str
     known_value: builtins.int
     reported_value: builtins.int
@@ -469,14 +469,14 @@ class Concealment(google.protobuf.message.Message):
         number: builtins.int = ...,
         recipient: builtins.str = ...,
         metric: anlan.command.v1.figure_pb2.Metric.ValueType = ...,
-        figure_id: builtins.str = ...,
+        fact_id: builtins.str = ...,
         source: builtins.str = ...,
         known_value: builtins.int = ...,
         known_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         reported_value: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["known_time", b"known_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["figure_id", b"figure_id", "known_time", b"known_time", "known_value", b"known_value", "metric", b"metric", "number", b"number", "recipient", b"recipient", "reported_value", b"reported_value", "situation_report_id", b"situation_report_id", "source", b"source"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["fact_id", b"fact_id", "known_time", b"known_time", "known_value", b"known_value", "metric", b"metric", "number", b"number", "recipient", b"recipient", "reported_value", b"reported_value", "situation_report_id", b"situation_report_id", "source", b"source"]) -> None: ...
 
 Global___Concealment: typing_extensions.TypeAlias = Concealment
 
