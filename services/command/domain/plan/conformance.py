@@ -85,10 +85,13 @@ def judge(
     ``reached`` are its levels in order, ``asked`` the tasks by step.  What is open is judged at
     ``until``.
     """
+    done = {step.step_id: _done_at(asked.get(step.step_id, ())) for step in content.steps}
     spans = {
-        step.step_id: span for step in content.steps if (span := _span(step, reached)) is not None
+        step.step_id: span
+        for step in content.steps
+        if (span := _span(step, reached, done[step.step_id])) is not None
     }
-    done_at = {name: _done_at(asked.get(name, ())) for name in spans}
+    done_at = {name: done[name] for name in spans}
     findings = [
         _judge(step, spans, done_at, asked.get(step.step_id, ()), until)
         for step in content.steps
@@ -119,12 +122,14 @@ def _worth(found: StepFinding) -> float | None:
             return 0.5
 
 
-def _span(step: Step, reached: Sequence[Reached]) -> _Span | None:
+def _span(step: Step, reached: Sequence[Reached], done_at: datetime | None) -> _Span | None:
+    """Return the last time that a step was wanted; what was done before is not wanted anew."""
     began: Reached | None = None
     ended_at: datetime | None = None
     for one in reached:
         if one.level is not None and one.level.includes(step.level):
-            began, ended_at = began or one, None
+            anew = ended_at is not None and (done_at is None or done_at > ended_at)
+            began, ended_at = one if began is None or anew else began, None
         elif began is not None and ended_at is None:
             ended_at = one.at
     return None if began is None else _Span(began=began, ended_at=ended_at)
