@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -131,19 +131,18 @@ def command_post(rows: Rows, table: PostTable, at: datetime, *, former: bool) ->
 
 def succession(tenures: Sequence[Any]) -> list[pb.Tenure]:
     """Return each commander with the first instant and that at which the next begins."""
-    ends = [following.since for _, following in pairwise(tenures)]
     return [
         pb.Tenure(
             commander=tenure.commander,
             from_time=to_proto(of_micros(tenure.since)),
-            to_time=to_proto(of_micros(end)),
+            to_time=to_proto(of_micros(following.since)) if following is not None else None,
             accession=ACCESSIONS[tenure.accession],
             transfer_id=tenure.transfer_id,
             reason=tenure.reason,
             jurisdiction=tenure.jurisdiction,
             position=tenure.position,
         )
-        for tenure, end in zip(tenures, [*ends, None], strict=True)
+        for tenure, following in zip_longest(tenures, tenures[1:])
     ]
 
 
