@@ -177,7 +177,12 @@ link = links.LinkIncident(
     occurred_at=NOW,
 )
 unlink = links.UnlinkIncident(
-    by=LI, incident_id="i1", other_id="i7", reason="并非同一场暴雨", occurred_at=NOW
+    by=LI,
+    incident_id="i1",
+    other_id="i7",
+    kind=links.Kind.PARENT,
+    reason="并非同一场暴雨",
+    occurred_at=NOW,
 )
 linked = links.IncidentLinked(
     incident_id="i1",

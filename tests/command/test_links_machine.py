@@ -170,11 +170,12 @@ class Desks(RuleBasedStateMachine):
         )
         self._ask(request, at, far)
 
-    @rule(data=st.data(), at=AT, far=FAR)
-    def unlink(self, data: st.DataObject, at: int, far: int) -> None:
+    @rule(data=st.data(), kind=st.sampled_from([1, 2, 3]), at=AT, far=FAR)
+    def unlink(self, data: st.DataObject, kind: Any, at: int, far: int) -> None:
         request = pb.UnlinkIncidentsRequest(
             incident_id=data.draw(self._incidents()),
             other_incident_id=data.draw(self._incidents()),
+            kind=kind,
             reason="无关",
         )
         self._ask(request, at, far)
@@ -353,7 +354,8 @@ class Desks(RuleBasedStateMachine):
         for request in list(self.requests):
             if request.request_id in self.answers:
                 self._begin_asking(request, 0)
-        assert len(self.world.log) == before
+                new = [(event.stream, event.type) for event in self.world.log[before:]]
+                assert not new, request
         assert not self.failures
 
     # How it is done.

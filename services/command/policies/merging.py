@@ -112,6 +112,7 @@ async def untangle(incidents: Incidents, incident_id: str, at: datetime, cause: 
             by=entailed(cause),
             incident_id=incident_id,
             other_id=state.links.parent,
+            kind=links.Kind.PARENT,
             reason=CYCLE,
             occurred_at=at,
         )

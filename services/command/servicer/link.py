@@ -21,10 +21,10 @@ from services.command.policies.splitting import finish_split
 from services.command.projections.incidents import INCIDENTS
 from services.command.projections.links import LINKS
 from services.command.servicer import link_messages as messages
-from services.command.servicer.acting import Incidents
+from services.command.servicer.acting import Incidents, act
 from services.runtime import call, paging, reading
 from services.runtime.cause import Cause
-from services.runtime.handle import Written, derived_id
+from services.runtime.handle import derived_id
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.times import said
@@ -112,17 +112,11 @@ class LinkServicer(LinkServiceServicer):
         self, request: pb.LinkIncidentsRequest, context: Any
     ) -> pb.LinkIncidentsResponse:
         caller = call.current()
-        about, other = request.incident_id, request.other_incident_id
-        kind = links.Kind.RELATED if request.kind == pb.LINK_KIND_RELATED else links.Kind.PARENT
-        if request.kind == pb.LINK_KIND_CHILD:
-            about, other = other, about
+        about, other, kind = _kept(request)
         cause = caller.cause(request.request_id, about)
         at = said(request, "occur_time", self.now())
-        beside = decider.there(await self.incidents.state(other, cause))
-        if beside is None:
+        if await self.incidents.state(other, cause) is None:
             raise lifecycle.unknown(other)
-        if kind is links.Kind.RELATED and about in beside.links.related:
-            about, other = other, about  # said from the other end before
         command = links.LinkIncident(
             by=caller.actor,
             incident_id=about,
@@ -139,14 +133,16 @@ class LinkServicer(LinkServiceServicer):
     async def UnlinkIncidents(
         self, request: pb.UnlinkIncidentsRequest, context: Any
     ) -> pb.UnlinkIncidentsResponse:
-        about, other = request.incident_id, request.other_incident_id
-        theirs = await self.incidents.state(other)
-        was = decider.there(theirs)
-        keeps = was is not None and about in {was.links.parent, *was.links.related}
-        written = await self._unlink(request, about, other, request.etag if not keeps else "")
-        if keeps or isinstance(theirs, decider.Open):  # said again, the answer is with who kept it
-            kept = await self._unlink(request, other, about, request.etag if keeps else "")
-            written = kept if kept.event is not None else written
+        about, other, kind = _kept(request)
+        command = links.UnlinkIncident(
+            by=call.current().actor,
+            incident_id=about,
+            other_id=other,
+            kind=kind,
+            reason=request.reason,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written = await act(self.incidents, request, command)
         return pb.UnlinkIncidentsResponse(etag=written.etag, position=written.position)
 
     async def ListIncidentLinks(
@@ -209,16 +205,14 @@ class LinkServicer(LinkServiceServicer):
             raise unknown(report_id)
         return state.said
 
-    async def _unlink(
-        self, request: pb.UnlinkIncidentsRequest, about: str, other: str, etag: str
-    ) -> Written:
-        caller = call.current()
-        command = links.UnlinkIncident(
-            by=caller.actor,
-            incident_id=about,
-            other_id=other,
-            reason=request.reason,
-            occurred_at=said(request, "occur_time", self.now()),
-        )
-        cause = caller.cause(request.request_id, about)
-        return await self.incidents.handle(about, command, cause, etag=etag)
+
+def _kept(
+    request: pb.LinkIncidentsRequest | pb.UnlinkIncidentsRequest,
+) -> tuple[str, str, links.Kind]:
+    """Return the incident that keeps the link, the other, and what that is to it."""
+    about, other = request.incident_id, request.other_incident_id
+    if request.kind == pb.LINK_KIND_PARENT:
+        return about, other, links.Kind.PARENT
+    if request.kind == pb.LINK_KIND_CHILD:
+        return other, about, links.Kind.PARENT
+    return min(about, other), max(about, other), links.Kind.RELATED

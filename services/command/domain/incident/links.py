@@ -2,7 +2,7 @@
 
 The meanings are those of EIDO's Link component (NENA-STA-021.1b): an incident lies within a parent,
 of which it is a child, or is related to another.  A parent is kept with its child, a relation with
-the incident that was named first; both ends show it.
+the one of both whose id sorts first; both ends show it.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ class UnlinkIncident:
     by: Actor
     incident_id: str
     other_id: str
+    kind: Kind
     reason: str
     occurred_at: datetime
 
@@ -130,21 +131,20 @@ def link(command: LinkIncident, adcode: str, links: Links) -> list[Event]:
 
 
 def unlink(command: UnlinkIncident, adcode: str, links: Links) -> list[Event]:
-    """Part two incidents, whichever way they are linked; those that are not linked are parted."""
-    kinds = [Kind.PARENT] if links.parent == command.other_id else []
-    if command.other_id in links.related:
-        kinds.append(Kind.RELATED)
+    """Part two incidents; those that are not linked so are parted."""
+    known = {links.parent} if command.kind is Kind.PARENT else links.related
+    if command.other_id not in known:
+        return []
     return [
         IncidentUnlinked(
             incident_id=command.incident_id,
             adcode=adcode,
             other_id=command.other_id,
-            kind=kind,
+            kind=command.kind,
             reason=command.reason,
             unlinked_by=command.by.subject,
             occurred_at=command.occurred_at,
         )
-        for kind in kinds
     ]
 
 

@@ -264,7 +264,7 @@ class LinkIncidentsRequest(google.protobuf.message.Message):
     """What the other is: a parent, a child, or related."""
     reason: builtins.str
     etag: builtins.str
-    """Of the incident that keeps the link: the child, or of related ones the one named first."""
+    """Of the incident that keeps the link: the child, or of related ones the one whose id sorts first."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -309,15 +309,18 @@ class UnlinkIncidentsRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     OTHER_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     incident_id: builtins.str
     other_incident_id: builtins.str
+    kind: Global___LinkKind.ValueType
+    """What the other was: a parent, a child, or related."""
     reason: builtins.str
     etag: builtins.str
-    """Of the incident that keeps the link."""
+    """Of the incident that keeps the link: the child, or of related ones the one whose id sorts first."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -326,12 +329,13 @@ class UnlinkIncidentsRequest(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         incident_id: builtins.str = ...,
         other_incident_id: builtins.str = ...,
+        kind: Global___LinkKind.ValueType = ...,
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "other_incident_id", b"other_incident_id", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "incident_id", b"incident_id", "kind", b"kind", "occur_time", b"occur_time", "other_incident_id", b"other_incident_id", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
 
 Global___UnlinkIncidentsRequest: typing_extensions.TypeAlias = UnlinkIncidentsRequest
 
