@@ -16,7 +16,6 @@ from services.runtime.rejection import Rejection
 from tests.command.incidents import (
     CHEN,
     LI,
-    NOW,
     ZHANG,
     accept,
     acknowledge,
@@ -35,6 +34,7 @@ from tests.command.incidents import (
     proposed,
     record,
     recorded,
+    reopen,
     tell,
     terminate,
     transferred,
@@ -491,9 +491,7 @@ def test_services_are_not_bound_by_roles() -> None:
 
 def test_reopening_needs_no_role() -> None:
     was = decider.fold((*COMMANDED, closed), decider.INITIAL)
-    reopening = decider.lifecycle.ReopenIncident(
-        by=CHEN, incident_id="i1", reason="余滑", occurred_at=NOW
-    )
+    reopening = replace(reopen, by=CHEN)
 
     assert decide(reopening, was)
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Table, create_engine, select
 
 from anlan.command.v1 import command_post_service_pb2 as pb
-from services.command.domain.incident import decider, organisation
+from services.command.domain.incident import decider, organisation, post, transfer
 from services.command.domain.incident.roles import Kind
 from services.command.projections import COMMAND
 from services.command.projections.command_post import HEADQUARTERS, HOLDINGS, TENURES, TRANSFERS
@@ -193,7 +193,7 @@ def test_what_was_agreed_for_later_and_then_voided_is_in_no_succession() -> None
     ],
 )
 def test_a_transfer_tells_how_it_ended(
-    ending: decider.Event, state: pb.TransferState, reason: str
+    ending: decider.Event, state: pb.TransferState.ValueType, reason: str
 ) -> None:
     first = chart(*BRIEFED, ending).transfers[0]
 
@@ -243,7 +243,7 @@ def _once(events: Sequence[decider.Event]) -> list[decider.Event]:
         if isinstance(event, organisation.HeadquartersEstablished)
         else event
         for n, event in enumerate(events)
-        if isinstance(event, decider.post.Event)
+        if isinstance(event, post.Event)
     ]
 
 
@@ -252,7 +252,7 @@ def _once(events: Sequence[decider.Event]) -> list[decider.Event]:
 def test_the_rows_tell_what_the_log_tells(events: list[decider.Event], minutes: int) -> None:
     spread = [
         replace(event, effective_at=later((n * 37) % 90))
-        if isinstance(event, decider.post.CommandEstablished | decider.transfer.CommandTransferred)
+        if isinstance(event, post.CommandEstablished | transfer.CommandTransferred)
         else event
         for n, event in enumerate(_once(events))
     ]
