@@ -73,6 +73,11 @@ class Desk:
 TAKING_IN = {"IncidentOpened.v1", "ReportAttached.v1"}
 
 
+def people_wrote(events: list[Recorded]) -> list[Recorded]:
+    """Leave out what the law's clocks wrote."""
+    return [event for event in events if event.metadata["actor"] == OFFICER.subject]
+
+
 def cause(exercise: str = "") -> Cause:
     asked = uuid4()
     return Cause(
@@ -106,32 +111,32 @@ async def test_what_a_dead_process_verified_is_opened_by_the_next_and_once(desk:
     incident_id = str(uuid4())
     report_id, asked = await desk.verified(incident_id)
 
-    opening = await desk.arrival(f"incident-{incident_id}")
+    opening = people_wrote(await desk.arrival(f"incident-{incident_id}"))
     again = await open_incident(desk.reports, desk.incidents, report_id, asked)
     await desk.reactions_done()
 
     assert opening[0].type == "IncidentOpened.v1"
     assert opening[0].metadata["actor"] == OFFICER.subject
     assert again.position == opening[-1].position
-    assert await desk.store.read(f"incident-{incident_id}") == opening
+    assert people_wrote(await desk.store.read(f"incident-{incident_id}")) == opening
 
 
 async def test_what_a_dead_process_joined_is_attached_by_the_next_and_once(desk: Desk) -> None:
     incident_id = str(uuid4())
     await desk.verified(incident_id)
-    opening = await desk.arrival(f"incident-{incident_id}")
+    opening = people_wrote(await desk.arrival(f"incident-{incident_id}"))
     report_id, asked = await desk.submitted(), cause()
     await desk.reports.handle(
         report_id, replace(join, report_id=report_id, incident_id=incident_id), asked
     )
 
-    events = await desk.arrival(f"incident-{incident_id}", len(opening) + 1)
-    again = await attach_report(desk.reports, desk.incidents, report_id, asked)
     await desk.reactions_done()
+    events = people_wrote(await desk.store.read(f"incident-{incident_id}"))
+    again = await attach_report(desk.reports, desk.incidents, report_id, asked)
 
     assert events[len(opening)].type == "ReportAttached.v1"
     assert again.position == events[-1].position
-    assert await desk.store.read(f"incident-{incident_id}") == events
+    assert people_wrote(await desk.store.read(f"incident-{incident_id}")) == events
 
 
 async def test_rpc_and_reaction_together_open_each_incident_once(desk: Desk) -> None:
@@ -152,7 +157,7 @@ async def test_rpc_and_reaction_together_open_each_incident_once(desk: Desk) -> 
     await desk.reactions_done()
 
     for answer in answers:
-        opening = await desk.store.read(f"incident-{answer.incident_id}")
+        opening = people_wrote(await desk.store.read(f"incident-{answer.incident_id}"))
         assert [event.type for event in opening].count("IncidentOpened.v1") == 1
         assert opening[-1].position == answer.position
 
@@ -163,7 +168,7 @@ async def test_two_reports_verified_at_once_as_one_incident_are_both_in_it(desk:
         desk.verified(incident_id), desk.verified(incident_id)
     )
 
-    opening = await desk.arrival(f"incident-{incident_id}")
+    opening = people_wrote(await desk.arrival(f"incident-{incident_id}"))
     await desk.reactions_done()
     events = await desk.store.read(f"incident-{incident_id}")
     state = await desk.incidents.state(incident_id)
