@@ -126,11 +126,11 @@ def raised(
 
 async def listed(
     dispatch: Dispatch, incident_id: str, position: int = 0, **fields: Any
-) -> pb.ListOpenNeedsResponse:
+) -> pb.ListForceNeedsResponse:
     async with grpc.aio.insecure_channel(dispatch.address) as channel:
         needs: Any = NeedServiceStub(channel)
-        answer: pb.ListOpenNeedsResponse = await needs.ListOpenNeeds(
-            pb.ListOpenNeedsRequest(
+        answer: pb.ListForceNeedsResponse = await needs.ListForceNeeds(
+            pb.ListForceNeedsRequest(
                 incident_id=incident_id,
                 read=read_pb2.ReadOptions(min_position=position),
                 **fields,
@@ -260,8 +260,8 @@ async def test_the_past_shows_what_was_needed_then(dispatch: Dispatch) -> None:
 
     async with grpc.aio.insecure_channel(dispatch.address) as channel:
         needs: Any = NeedServiceStub(channel)
-        then = await needs.ListOpenNeeds(
-            pb.ListOpenNeedsRequest(
+        then = await needs.ListForceNeeds(
+            pb.ListForceNeedsRequest(
                 incident_id=incident_id, read=read_pb2.ReadOptions(as_of_position=asked)
             ),
             metadata=dispatch.dispatcher.metadata,
@@ -276,8 +276,8 @@ async def test_a_crew_may_look_but_a_stranger_to_dispatch_may_not(dispatch: Disp
     keeper = dispatch.tokens.caller("keeper", "storekeeper")
     async with grpc.aio.insecure_channel(dispatch.address) as channel:
         needs: Any = NeedServiceStub(channel)
-        await needs.ListOpenNeeds(pb.ListOpenNeedsRequest(), metadata=crew.metadata)
+        await needs.ListForceNeeds(pb.ListForceNeedsRequest(), metadata=crew.metadata)
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await needs.ListOpenNeeds(pb.ListOpenNeedsRequest(), metadata=keeper.metadata)
+            await needs.ListForceNeeds(pb.ListForceNeedsRequest(), metadata=keeper.metadata)
 
     assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED

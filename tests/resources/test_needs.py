@@ -134,8 +134,8 @@ class Desk:
         raise AssertionError("the log ended")
 
     async def list(self, position: int, **fields: Any) -> list[pb.OpenNeed]:
-        answer = await self.stub.ListOpenNeeds(
-            pb.ListOpenNeedsRequest(
+        answer = await self.stub.ListSupplyNeeds(
+            pb.ListSupplyNeedsRequest(
                 incident_id=self.incident_id,
                 read=read_pb2.ReadOptions(min_position=position),
                 **fields,

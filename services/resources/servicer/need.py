@@ -26,9 +26,9 @@ class NeedServicer(NeedServiceServicer):
     model: ReadModel
     now: Callable[[], datetime]
 
-    async def ListOpenNeeds(
-        self, request: pb.ListOpenNeedsRequest, context: Any
-    ) -> pb.ListOpenNeedsResponse:
+    async def ListSupplyNeeds(
+        self, request: pb.ListSupplyNeedsRequest, context: Any
+    ) -> pb.ListSupplyNeedsResponse:
         size = paging.limit(request.page_size)
         column = needs.c
         statement = (
@@ -48,7 +48,7 @@ class NeedServicer(NeedServiceServicer):
             statement = statement.where(reading.inside(column.adcode, request.adcode))
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
             rows = (await connection.execute(statement)).all()
-        response = pb.ListOpenNeedsResponse(needs=[_open_need(row) for row in rows[:size]])
+        response = pb.ListSupplyNeedsResponse(needs=[_open_need(row) for row in rows[:size]])
         if len(rows) > size:
             response.next_page_token = paging.token(rows[size - 1].opened_position)
         reading.freshen(response.freshness, seen)

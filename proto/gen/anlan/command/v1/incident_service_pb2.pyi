@@ -1182,8 +1182,9 @@ class GetIncidentResponse(google.protobuf.message.Message):
     TRUNCATED_FIELD_NUMBER: builtins.int
     COUNTS_FIELD_NUMBER: builtins.int
     truncated: builtins.bool
-    """Whether any list was cut: of each at most 50 are here, the newest of decisions, situation
-    reports and response acts, what is open first of tasks, objectives, needs and deadlines.
+    """Whether any list was cut: of each at most 20 are here, the newest of decisions, situation
+    reports and response acts, what is open first of tasks, objectives, needs and deadlines, and of
+    figures the newest 20 beside those that stand.
     """
     @property
     def incident(self) -> anlan.command.v1.incident_pb2.Incident: ...

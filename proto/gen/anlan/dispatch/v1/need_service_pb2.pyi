@@ -85,7 +85,7 @@ class OpenNeed(google.protobuf.message.Message):
 Global___OpenNeed: typing_extensions.TypeAlias = OpenNeed
 
 @typing.final
-class ListOpenNeedsRequest(google.protobuf.message.Message):
+class ListForceNeedsRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: builtins.int
@@ -117,10 +117,10 @@ class ListOpenNeedsRequest(google.protobuf.message.Message):
     def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
     def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "category", b"category", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read"]) -> None: ...
 
-Global___ListOpenNeedsRequest: typing_extensions.TypeAlias = ListOpenNeedsRequest
+Global___ListForceNeedsRequest: typing_extensions.TypeAlias = ListForceNeedsRequest
 
 @typing.final
-class ListOpenNeedsResponse(google.protobuf.message.Message):
+class ListForceNeedsResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     NEEDS_FIELD_NUMBER: builtins.int
@@ -141,4 +141,4 @@ class ListOpenNeedsResponse(google.protobuf.message.Message):
     def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
     def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "needs", b"needs", "next_page_token", b"next_page_token"]) -> None: ...
 
-Global___ListOpenNeedsResponse: typing_extensions.TypeAlias = ListOpenNeedsResponse
+Global___ListForceNeedsResponse: typing_extensions.TypeAlias = ListForceNeedsResponse

@@ -36,10 +36,10 @@ class NeedServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
-        self.ListOpenNeeds = channel.unary_unary(
-                '/anlan.dispatch.v1.NeedService/ListOpenNeeds',
-                request_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListOpenNeedsRequest.SerializeToString,
-                response_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListOpenNeedsResponse.FromString,
+        self.ListForceNeeds = channel.unary_unary(
+                '/anlan.dispatch.v1.NeedService/ListForceNeeds',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsResponse.FromString,
                 _registered_method=True)
 
 
@@ -48,7 +48,7 @@ class NeedServiceServicer(object):
     Whoever answers one says so to anlan.command.v1.NeedService, with the id of an assignment.
     """
 
-    def ListOpenNeeds(self, request, context):
+    def ListForceNeeds(self, request, context):
         """Lists the needs that are neither met nor cancelled, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -58,10 +58,10 @@ class NeedServiceServicer(object):
 
 def add_NeedServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'ListOpenNeeds': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListOpenNeeds,
-                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListOpenNeedsRequest.FromString,
-                    response_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListOpenNeedsResponse.SerializeToString,
+            'ListForceNeeds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListForceNeeds,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -77,7 +77,7 @@ class NeedService(object):
     """
 
     @staticmethod
-    def ListOpenNeeds(request,
+    def ListForceNeeds(request,
             target,
             options=(),
             channel_credentials=None,
@@ -90,9 +90,9 @@ class NeedService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/anlan.dispatch.v1.NeedService/ListOpenNeeds',
-            anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListOpenNeedsRequest.SerializeToString,
-            anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListOpenNeedsResponse.FromString,
+            '/anlan.dispatch.v1.NeedService/ListForceNeeds',
+            anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsResponse.FromString,
             options,
             channel_credentials,
             insecure,

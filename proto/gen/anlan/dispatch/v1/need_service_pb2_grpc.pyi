@@ -25,23 +25,23 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
-_NeedServiceListOpenNeedsType = typing_extensions.TypeVar(
-    '_NeedServiceListOpenNeedsType',
+_NeedServiceListForceNeedsType = typing_extensions.TypeVar(
+    '_NeedServiceListForceNeedsType',
     grpc.UnaryUnaryMultiCallable[
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
     ],
     default=grpc.UnaryUnaryMultiCallable[
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
     ],
 )
 
-class NeedServiceStub(typing.Generic[_NeedServiceListOpenNeedsType]):
+class NeedServiceStub(typing.Generic[_NeedServiceListForceNeedsType]):
     """Shows what incidents need of personnel, equipment and transport.
     Whoever answers one says so to anlan.command.v1.NeedService, with the id of an assignment.
     """
@@ -49,26 +49,26 @@ class NeedServiceStub(typing.Generic[_NeedServiceListOpenNeedsType]):
     @typing.overload
     def __init__(self: NeedServiceStub[
         grpc.UnaryUnaryMultiCallable[
-            anlan.dispatch.v1.need_service_pb2.ListOpenNeedsRequest,
-            anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse,
+            anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
+            anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
     def __init__(self: NeedServiceStub[
         grpc.aio.UnaryUnaryMultiCallable[
-            anlan.dispatch.v1.need_service_pb2.ListOpenNeedsRequest,
-            anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse,
+            anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
+            anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
         ],
     ], channel: grpc.aio.Channel) -> None: ...
 
-    ListOpenNeeds: _NeedServiceListOpenNeedsType
+    ListForceNeeds: _NeedServiceListForceNeedsType
     """Lists the needs that are neither met nor cancelled, newest first."""
 
 NeedServiceAsyncStub: typing_extensions.TypeAlias = NeedServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
     ],
 ]
 
@@ -78,11 +78,11 @@ class NeedServiceServicer(metaclass=abc.ABCMeta):
     """
 
     @abc.abstractmethod
-    def ListOpenNeeds(
+    def ListForceNeeds(
         self,
-        request: anlan.dispatch.v1.need_service_pb2.ListOpenNeedsRequest,
+        request: anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse, collections.abc.Awaitable[anlan.dispatch.v1.need_service_pb2.ListOpenNeedsResponse]]:
+    ) -> typing.Union[anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse, collections.abc.Awaitable[anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse]]:
         """Lists the needs that are neither met nor cancelled, newest first."""
 
 def add_NeedServiceServicer_to_server(servicer: NeedServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

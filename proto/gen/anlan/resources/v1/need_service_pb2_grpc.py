@@ -36,10 +36,10 @@ class NeedServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
-        self.ListOpenNeeds = channel.unary_unary(
-                '/anlan.resources.v1.NeedService/ListOpenNeeds',
-                request_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListOpenNeedsRequest.SerializeToString,
-                response_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListOpenNeedsResponse.FromString,
+        self.ListSupplyNeeds = channel.unary_unary(
+                '/anlan.resources.v1.NeedService/ListSupplyNeeds',
+                request_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsResponse.FromString,
                 _registered_method=True)
 
 
@@ -48,7 +48,7 @@ class NeedServiceServicer(object):
     Whoever answers one says so to anlan.command.v1.NeedService, with the id of a transfer or a shelter.
     """
 
-    def ListOpenNeeds(self, request, context):
+    def ListSupplyNeeds(self, request, context):
         """Lists the needs that are neither met nor cancelled, newest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -58,10 +58,10 @@ class NeedServiceServicer(object):
 
 def add_NeedServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'ListOpenNeeds': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListOpenNeeds,
-                    request_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListOpenNeedsRequest.FromString,
-                    response_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListOpenNeedsResponse.SerializeToString,
+            'ListSupplyNeeds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSupplyNeeds,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -77,7 +77,7 @@ class NeedService(object):
     """
 
     @staticmethod
-    def ListOpenNeeds(request,
+    def ListSupplyNeeds(request,
             target,
             options=(),
             channel_credentials=None,
@@ -90,9 +90,9 @@ class NeedService(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/anlan.resources.v1.NeedService/ListOpenNeeds',
-            anlan_dot_resources_dot_v1_dot_need__service__pb2.ListOpenNeedsRequest.SerializeToString,
-            anlan_dot_resources_dot_v1_dot_need__service__pb2.ListOpenNeedsResponse.FromString,
+            '/anlan.resources.v1.NeedService/ListSupplyNeeds',
+            anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsResponse.FromString,
             options,
             channel_credentials,
             insecure,

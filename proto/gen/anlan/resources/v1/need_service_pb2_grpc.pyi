@@ -25,23 +25,23 @@ class _ServicerContext(grpc.ServicerContext, grpc.aio.ServicerContext):  # type:
 
 GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
-_NeedServiceListOpenNeedsType = typing_extensions.TypeVar(
-    '_NeedServiceListOpenNeedsType',
+_NeedServiceListSupplyNeedsType = typing_extensions.TypeVar(
+    '_NeedServiceListSupplyNeedsType',
     grpc.UnaryUnaryMultiCallable[
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
     ],
     default=grpc.UnaryUnaryMultiCallable[
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
     ],
 )
 
-class NeedServiceStub(typing.Generic[_NeedServiceListOpenNeedsType]):
+class NeedServiceStub(typing.Generic[_NeedServiceListSupplyNeedsType]):
     """Shows what incidents need of supplies and shelter.
     Whoever answers one says so to anlan.command.v1.NeedService, with the id of a transfer or a shelter.
     """
@@ -49,26 +49,26 @@ class NeedServiceStub(typing.Generic[_NeedServiceListOpenNeedsType]):
     @typing.overload
     def __init__(self: NeedServiceStub[
         grpc.UnaryUnaryMultiCallable[
-            anlan.resources.v1.need_service_pb2.ListOpenNeedsRequest,
-            anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse,
+            anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
+            anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
     def __init__(self: NeedServiceStub[
         grpc.aio.UnaryUnaryMultiCallable[
-            anlan.resources.v1.need_service_pb2.ListOpenNeedsRequest,
-            anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse,
+            anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
+            anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
         ],
     ], channel: grpc.aio.Channel) -> None: ...
 
-    ListOpenNeeds: _NeedServiceListOpenNeedsType
+    ListSupplyNeeds: _NeedServiceListSupplyNeedsType
     """Lists the needs that are neither met nor cancelled, newest first."""
 
 NeedServiceAsyncStub: typing_extensions.TypeAlias = NeedServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsRequest,
-        anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
     ],
 ]
 
@@ -78,11 +78,11 @@ class NeedServiceServicer(metaclass=abc.ABCMeta):
     """
 
     @abc.abstractmethod
-    def ListOpenNeeds(
+    def ListSupplyNeeds(
         self,
-        request: anlan.resources.v1.need_service_pb2.ListOpenNeedsRequest,
+        request: anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
         context: _ServicerContext,
-    ) -> typing.Union[anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse, collections.abc.Awaitable[anlan.resources.v1.need_service_pb2.ListOpenNeedsResponse]]:
+    ) -> typing.Union[anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse, collections.abc.Awaitable[anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse]]:
         """Lists the needs that are neither met nor cancelled, newest first."""
 
 def add_NeedServiceServicer_to_server(servicer: NeedServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
