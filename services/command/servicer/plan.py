@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, case, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import and_, case, literal, select
 
 from anlan.command.v1 import plan_service_pb2 as pb
 from anlan.command.v1.plan_service_pb2_grpc import PlanServiceServicer
@@ -25,7 +24,7 @@ from services.command.domain.plan.commands import (
     ReviewPlan,
     RevisePlan,
 )
-from services.command.projections.exercises import EXERCISES
+from services.command.projections.exercises import clock
 from services.command.projections.incidents import INCIDENTS
 from services.command.projections.plans import PLAN_ACTS, PLAN_VERSIONS, PLANS
 from services.command.servicer import conformance
@@ -34,7 +33,7 @@ from services.command.servicer.planning import Plans
 from services.runtime import call, paging, reading, watching
 from services.runtime.handle import Written
 from services.runtime.readmodel import ReadModel, Seen
-from services.runtime.times import known, of_micros, said, to_proto
+from services.runtime.times import known, micros, of_micros, said, to_proto
 
 SHOWN = case((PLANS.c.in_force > 0, PLANS.c.in_force), else_=PLANS.c.newest)
 """The version that a list shows of a plan."""
@@ -228,12 +227,15 @@ class PlanServicer(PlanServiceServicer):
         self, request: pb.GetConformanceRequest, context: Any
     ) -> pb.GetConformanceResponse:
         key, now = request.incident_id, self.now()
-        there = select(INCIDENTS.c.exercise).where(INCIDENTS.c.incident_id == key)
         async with reading.rows(self.model, request.read, now) as (connection, seen):
-            exercise = await connection.scalar(there)
-            if exercise is None:
+            wall = literal(micros(_instant(request.read, seen, now)))
+            until = of_micros(
+                await connection.scalar(
+                    select(clock(INCIDENTS.c.exercise, wall)).where(INCIDENTS.c.incident_id == key)
+                )
+            )
+            if until is None:
                 raise lifecycle.unknown(key)
-            until = await _clock(connection, exercise) or _instant(request.read, seen, now)
             found, unplanned = await conformance.of_incident(connection, key, until)
         response = pb.GetConformanceResponse(
             incident_id=key,
@@ -243,12 +245,6 @@ class PlanServicer(PlanServiceServicer):
         )
         reading.freshen(response.freshness, seen)
         return response
-
-
-async def _clock(connection: AsyncConnection, exercise: str) -> datetime | None:
-    """Return what the clock of a scripted exercise shows."""
-    shown = select(EXERCISES.c.time).where(EXERCISES.c.exercise == exercise)
-    return of_micros(await connection.scalar(shown))
 
 
 def _instant(options: Any, seen: Seen, now: datetime) -> datetime:
