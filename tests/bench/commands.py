@@ -23,7 +23,7 @@ from tests.suite import RunningSuite
 
 WARM_UP, SAMPLES, ROUNDS = 100, 400, 3
 CALLERS, COMMANDS = 64, 6_400
-SUBMITTED = "ReportSubmitted.v1"
+SUBMITTED = "ReportSubmitted.v2"
 
 
 def report() -> report_pb.SubmitReportRequest:
@@ -48,21 +48,27 @@ async def one_caller(suite: RunningSuite, folder: Path) -> list[Row]:
         reports, incidents = ReportServiceStub(channel), IncidentServiceStub(channel)
         empty = floors.empty_call(bare)
         incident_id = await verified_incident(reports, officer)
-        grades = [pb.GRADE_LARGER, pb.GRADE_MAJOR]
+        commander = suite.caller("commander.li", "commander").metadata
 
         async def submit() -> None:
             await reports.SubmitReport(report(), metadata=officer)
 
-        async def grade() -> None:
-            grades.reverse()
-            await incidents.GradeIncident(
-                pb.GradeIncidentRequest(
-                    request_id=request_id(), incident_id=incident_id, grade=grades[0], basis="3 人"
+        async def decide() -> None:
+            """Record a decision: an act that writes one event."""
+            await incidents.RecordDecision(
+                pb.RecordDecisionRequest(
+                    request_id=request_id(),
+                    incident_id=incident_id,
+                    subject="转移岳溪村四组",
+                    text="立即转移12户43人",
+                    basis=[pb.Basis(kind=pb.Basis.KIND_LAW, reference="突发事件应对法")],
+                    approver="mayor.chen",
+                    authority="预案 4.2",
                 ),
-                metadata=officer,
+                metadata=commander,
             )
 
-        for call in (submit, grade, lambda: empty(Empty())):
+        for call in (submit, decide, lambda: empty(Empty())):
             await timed(WARM_UP, call)
         calls: list[float] = []
         appends: list[float] = []
@@ -72,7 +78,7 @@ async def one_caller(suite: RunningSuite, folder: Path) -> list[Row]:
             calls += await timed(SAMPLES, lambda: empty(Empty()))
             appends += await asyncio.to_thread(floors.fsynced_appends, folder / "floor.db", SAMPLES)
             opening += await timed(SAMPLES, submit)
-            acting += await timed(SAMPLES, grade)
+            acting += await timed(SAMPLES, decide)
     floor = 2 * percentile(calls, 0.5) + percentile(appends, 0.5)
     said = f"{ms(floor)} = 2 × {ms(percentile(calls, 0.5))} + {ms(percentile(appends, 0.5))}"
     return [
