@@ -12,6 +12,7 @@ from services.runtime.rejection import Invalid
 EPOCH = datetime.fromtimestamp(0, UTC)
 MAX_AGE = timedelta(days=50 * 365)
 MAX_SKEW = timedelta(minutes=5)
+DAY_SECONDS = 24 * 60 * 60
 
 
 def from_proto(stamp: Timestamp) -> datetime:
@@ -24,9 +25,10 @@ def to_proto(moment: datetime | None) -> Timestamp | None:
     """Return the stamp; None stays absent from a message."""
     if moment is None:
         return None
-    stamp = Timestamp()
-    stamp.FromDatetime(moment)
-    return stamp
+    since = moment - EPOCH
+    return Timestamp(
+        seconds=since.days * DAY_SECONDS + since.seconds, nanos=since.microseconds * 1000
+    )
 
 
 def said(request: Message, field: str, now: datetime) -> datetime:

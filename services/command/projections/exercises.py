@@ -48,12 +48,16 @@ def apply(connection: Connection, recorded: Recorded, event: exercise.Event) -> 
         connection.execute(EXERCISES.insert(), {"exercise": recorded.key, **shown})
 
 
-def clock(of: Column[str], now: Callable[[], datetime]) -> ColumnElement[int]:
+def clock(of: Column[str], wall: ColumnElement[int]) -> ColumnElement[int]:
     """Return the instant by which a row's time limits are judged, in microseconds since 1970.
 
     ``of`` is the row's column with its exercise; without a clock of its own the time is
-    what ``now`` says when the rows are read.
+    ``wall``.
     """
     own = select(EXERCISES.c.time).where(EXERCISES.c.exercise == of).scalar_subquery()
-    wall = bindparam(None, callable_=lambda: micros(now()), type_=BigInteger, unique=True)
     return func.coalesce(own, wall)
+
+
+def wall_clock(now: Callable[[], datetime]) -> ColumnElement[int]:
+    """Return the instant that ``now`` says whenever a statement with it is run."""
+    return bindparam(None, callable_=lambda: micros(now()), type_=BigInteger, unique=True)

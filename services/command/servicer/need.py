@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, literal, select
 
 from anlan.command.v1 import need_service_pb2 as pb
 from anlan.command.v1.need_service_pb2_grpc import NeedServiceServicer
 from services.command.domain.incident import needs
-from services.command.projections.exercises import clock
+from services.command.projections.exercises import clock, wall_clock
 from services.command.projections.needs import NEEDS, OPEN
 from services.command.servicer import need_messages as messages
 from services.command.servicer.acting import Incidents, act
@@ -21,14 +20,14 @@ from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
-from services.runtime.times import known, said
+from services.runtime.times import known, micros, said
 
 MAY_CANCEL_ANY = "need.cancel"
 
 
-def need_rows(now: Callable[[], datetime]) -> Select[Any]:
-    """Return the needs, each with whether it is ``overdue`` at ``now``."""
-    late = and_(NEEDS.c.state.in_(OPEN), NEEDS.c.needed_by <= clock(NEEDS.c.exercise, now))
+def need_rows(wall: ColumnElement[int]) -> Select[Any]:
+    """Return the needs, each with whether it is ``overdue`` at ``wall``."""
+    late = and_(NEEDS.c.state.in_(OPEN), NEEDS.c.needed_by <= clock(NEEDS.c.exercise, wall))
     return select(NEEDS, late.label("overdue"))
 
 
@@ -131,7 +130,7 @@ class NeedServicer(NeedServiceServicer):
         size = paging.limit(request.page_size)
         column = NEEDS.c
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
-            rows_of = need_rows(partial(reading.instant, request.read, seen, self.now()))
+            rows_of = need_rows(literal(micros(reading.instant(request.read, seen, self.now()))))
             statement = _of(rows_of, request.incident_id, request.adcode)
             statement = statement.order_by(column.opened_position.desc()).limit(size + 1)
             if after := paging.key(request.page_token, (int,)):
@@ -152,7 +151,7 @@ class NeedServicer(NeedServiceServicer):
     async def WatchNeeds(
         self, request: pb.WatchNeedsRequest, context: Any
     ) -> AsyncIterator[pb.WatchNeedsResponse]:
-        statement = _of(need_rows(self.now), request.incident_id, request.adcode)
+        statement = _of(need_rows(wall_clock(self.now)), request.incident_id, request.adcode)
         async for row in watching.changes(
             self.model, statement, NEEDS.c.position, request.resume_position
         ):

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, literal, or_, select
 
 from anlan.command.v1 import task_service_pb2 as pb
 from anlan.command.v1.task_service_pb2_grpc import TaskServiceServicer
 from services.command.domain.incident import tasks
-from services.command.projections.exercises import clock
+from services.command.projections.exercises import clock, wall_clock
 from services.command.projections.tasks import OPEN, TASKS
 from services.command.servicer import task_messages as messages
 from services.command.servicer.acting import Incidents, act
@@ -21,14 +20,14 @@ from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
-from services.runtime.times import known, said
+from services.runtime.times import known, micros, said
 
 IN_CHARGE = "task.assign"
 
 
-def task_rows(now: Callable[[], datetime]) -> Select[Any]:
-    """Return the tasks, each with whether it is ``overdue`` at ``now``."""
-    late = and_(TASKS.c.state.in_(OPEN), TASKS.c.due_at <= clock(TASKS.c.exercise, now))
+def task_rows(wall: ColumnElement[int]) -> Select[Any]:
+    """Return the tasks, each with whether it is ``overdue`` at ``wall``."""
+    late = and_(TASKS.c.state.in_(OPEN), TASKS.c.due_at <= clock(TASKS.c.exercise, wall))
     return select(TASKS, late.label("overdue"))
 
 
@@ -136,9 +135,9 @@ class TaskServicer(TaskServiceServicer):
     async def GetTask(self, request: pb.GetTaskRequest, context: Any) -> pb.GetTaskResponse:
         column = TASKS.c
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
-            statement = task_rows(partial(reading.instant, request.read, seen, self.now())).where(
-                column.incident_id == request.incident_id, column.task_id == request.task_id
-            )
+            statement = task_rows(
+                literal(micros(reading.instant(request.read, seen, self.now())))
+            ).where(column.incident_id == request.incident_id, column.task_id == request.task_id)
             row = (await connection.execute(statement)).first()
         if row is None:
             raise NotFound(
@@ -155,8 +154,8 @@ class TaskServicer(TaskServiceServicer):
         size = paging.limit(request.page_size)
         column = TASKS.c
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
-            now = partial(reading.instant, request.read, seen, self.now())
-            statement = _of(task_rows(now), request.incident_id, request.assignee)
+            wall = literal(micros(reading.instant(request.read, seen, self.now())))
+            statement = _of(task_rows(wall), request.incident_id, request.assignee)
             statement = statement.order_by(column.opened_position.desc()).limit(size + 1)
             if after := paging.key(request.page_token, (int,)):
                 statement = statement.where(column.opened_position < after[0])
@@ -165,7 +164,7 @@ class TaskServicer(TaskServiceServicer):
                 statement = statement.where(column.state.in_(states))
             if request.overdue:
                 statement = statement.where(
-                    column.state.in_(OPEN), column.due_at <= clock(column.exercise, now)
+                    column.state.in_(OPEN), column.due_at <= clock(column.exercise, wall)
                 )
             if request.plan_step:
                 beginning = column.plan_step.startswith(f"{request.plan_step}/", autoescape=True)
@@ -182,7 +181,7 @@ class TaskServicer(TaskServiceServicer):
     async def WatchTasks(
         self, request: pb.WatchTasksRequest, context: Any
     ) -> AsyncIterator[pb.WatchTasksResponse]:
-        statement = _of(task_rows(self.now), request.incident_id, request.assignee)
+        statement = _of(task_rows(wall_clock(self.now)), request.incident_id, request.assignee)
         async for row in watching.changes(
             self.model, statement, TASKS.c.position, request.resume_position
         ):
