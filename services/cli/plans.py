@@ -37,13 +37,13 @@ class BadPlan(CannotGoOn):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFile:
-    """A sample as a file has it; it is in force from when it was ``issued``."""
+    """A sample as a file has it, its ``content`` as a message; in force from when it was issued."""
 
     path: Path
     plan_id: str
     adcode: str
     issued: str
-    content: Message
+    content: Any
 
     @property
     def title(self) -> str:
@@ -117,11 +117,14 @@ async def _load(client: Client, plan: PlanFile) -> Loaded:
         await _do(client, plan, "RevisePlan", content=plan.content, reason=f"{SAMPLE}更新")
         in_force = known.plan.version_in_force == known.version.version
         number, state, acts = known.version.version + in_force, "PLAN_STATE_DRAFT", 1
+    position = 0
     for left in list(STEPS)[list(STEPS).index(state) :] if state in STEPS else ():
         method, more = STEPS[left]
         paper = {"version": number, "body": SAMPLE, "reference": f"{SAMPLE} {plan.issued}"}
-        await _do(client, plan, method, **paper, **more)
+        position = await _do(client, plan, method, **paper, **more)
         acts += 1
+    if position:  # until it can be read that it is in force
+        await _get(client, plan_id=plan.plan_id, read={"min_position": position})
     return Loaded(plan=plan, version=number, acts=acts)
 
 
@@ -130,12 +133,11 @@ async def _known(client: Client, plan: PlanFile) -> Any:
 
     What people have adopted, or are revising, is theirs: it is not replaced by a sample.
     """
-    rpc = find("command.PlanService/GetPlan")
     try:
-        found = await client.call(rpc, rpc.request(plan_id=plan.plan_id), patience_s=PATIENCE_S)
+        found = await _get(client, plan_id=plan.plan_id)
         if found.plan.newest_version != found.version.version:
-            newest = rpc.request(plan_id=plan.plan_id, version=found.plan.newest_version)
-            found = await client.call(rpc, newest, patience_s=PATIENCE_S)
+            newest = found.plan.newest_version
+            found = await _get(client, plan_id=plan.plan_id, version=newest)
     except Refusal as refusal:
         if refusal.reason == "NO_SUCH_PLAN":
             return None
@@ -150,7 +152,12 @@ async def _known(client: Client, plan: PlanFile) -> Any:
     return found
 
 
-async def _do(client: Client, plan: PlanFile, method: str, **fields: Any) -> None:
+async def _get(client: Client, **fields: Any) -> Any:
+    rpc = find("command.PlanService/GetPlan")
+    return await client.call(rpc, rpc.request(**fields), patience_s=PATIENCE_S)
+
+
+async def _do(client: Client, plan: PlanFile, method: str, **fields: Any) -> int:
     request: Any = _request(method)
     json_format.ParseDict({"occur_time": plan.issued}, request)
     request.request_id, request.plan_id = str(uuid4()), plan.plan_id
@@ -158,7 +165,8 @@ async def _do(client: Client, plan: PlanFile, method: str, **fields: Any) -> Non
     if content is not None:
         request.content.CopyFrom(content)
     json_format.ParseDict(fields, request)
-    await client.call(find(f"command.PlanService/{method}"), request, patience_s=PATIENCE_S)
+    rpc = find(f"command.PlanService/{method}")
+    return int((await client.call(rpc, request, patience_s=PATIENCE_S)).position)
 
 
 def _request(method: str) -> Message:

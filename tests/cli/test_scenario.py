@@ -198,3 +198,11 @@ def test_fields_are_dug_out_and_compared_as_json_has_them() -> None:
     assert not same(dig(tree, "entries.0.late"), "False")
     assert dig(tree, "entries.1.late") is None
     assert same("B", ["A", "B"])
+
+
+def test_a_drill_names_the_sample_plans_that_it_needs(tmp_path: Path) -> None:
+    assert load(written(tmp_path)).plans == ()
+    assert load(written(tmp_path, head="plans: [general, flood]\n" + HEAD)).plans == (
+        "general",
+        "flood",
+    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -177,6 +179,53 @@ async def test_the_shipped_plans_are_loaded_once_over_the_public_api(
         pb.PlanAct.KIND_ASSESSED,
         pb.PlanAct.KIND_PUBLISHED,
     ]
+
+
+def sample(folder: Path, plan_id: str, title: str, issued: str) -> list[Path]:
+    [shipped] = files.shipped(["flood"])
+    tree = json.loads(shipped.read_text())
+    tree["content"]["title"] = title
+    path = folder / f"{plan_id}.json"
+    path.write_text(json.dumps({**tree, "plan_id": plan_id, "issued": issued}))
+    return [path]
+
+
+async def test_a_loading_goes_on_where_it_stopped_and_leaves_peoples_plans_alone(
+    api: Api, command: Service, tmp_path: Path
+) -> None:
+    plan_id = f"p-{uuid4().hex[:8]}"
+    first = sample(tmp_path, plan_id, "甲", "2026-01-01T08:00:00+08:00")
+    draft = pb.DraftPlanRequest(
+        request_id=request_id(),
+        plan_id=plan_id,
+        adcode="431281",
+        content=files.read(first[0]).content,
+        occur_time=at(-60 * 24 * 400),
+    )
+    await api.plans.DraftPlan(draft, metadata=api.admin.metadata)
+    async with Client({"command": command.address}, lambda: api.admin.token) as client:
+        assert [(one.version, one.acts) for one in await files.load(client, first)] == [(1, 3)]
+        newer = sample(tmp_path, plan_id, "乙", "2026-02-01T08:00:00+08:00")
+        assert [(one.version, one.acts) for one in await files.load(client, newer)] == [(2, 4)]
+        assert [(one.version, one.acts) for one in await files.load(client, newer)] == [(2, 0)]
+        adopted = files.read(newer[0]).content
+        adopted.sample = False
+        await api.plans.RevisePlan(
+            pb.RevisePlanRequest(
+                request_id=request_id(), plan_id=plan_id, content=adopted, reason="采用"
+            ),
+            metadata=api.admin.metadata,
+        )
+        with pytest.raises(files.BadPlan, match="in earnest by now"):
+            await files.load(client, newer)
+        await api.plans.RetirePlan(
+            pb.RetirePlanRequest(
+                request_id=request_id(), plan_id=plan_id, body="市", reference="9", reason="废止"
+            ),
+            metadata=api.admin.metadata,
+        )
+        with pytest.raises(files.BadPlan, match="was retired"):
+            await files.load(client, newer)
 
 
 async def test_a_sample_is_used_in_exercises_and_not_in_earnest(api: Api) -> None:

@@ -36,7 +36,7 @@ def reference(name: str) -> Any:
 @cache
 def content(name: str) -> Content:
     [path] = files.shipped([name])
-    return plan_messages.content(files.read(path).content)  # type: ignore[arg-type]
+    return plan_messages.content(files.read(path).content)
 
 
 def test_there_are_one_general_and_five_special_plans() -> None:
