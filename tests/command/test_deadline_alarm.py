@@ -65,7 +65,9 @@ class Post:
         """Wait until a mark is on the board."""
         async with self.service.channel() as channel, asyncio.timeout(30):
             watch = DeadlineServiceStub(channel).WatchDeadlines(
-                pb.WatchDeadlinesRequest(incident_id=incident_id), metadata=self.officer.metadata
+                pb.WatchDeadlinesRequest(incident_id=incident_id),
+                metadata=self.officer.metadata,
+                wait_for_ready=True,
             )
             async for seen in watch:
                 if seen.deadline.deadline_id == CLOCK and seen.deadline.percent >= percent:
@@ -86,7 +88,7 @@ class Post:
         submit.occur_time.FromDatetime(said_at)
         async with self.service.channel() as channel:
             reports: Any = ReportServiceStub(channel)
-            submitted = await reports.SubmitReport(submit, metadata=metadata)
+            submitted = await reports.SubmitReport(submit, metadata=metadata, wait_for_ready=True)
             verify = report_pb.VerifyReportRequest(
                 request_id=request_id(), report_id=submitted.report_id, title="安江滑坡"
             )
@@ -163,7 +165,7 @@ async def test_an_exercise_rings_by_its_own_clock_although_the_service_was_kille
     async def advance(request: exercise_pb.AdvanceExerciseClockRequest) -> None:
         async with post.service.channel() as channel:
             exercises: Any = ExerciseServiceStub(channel)
-            await exercises.AdvanceExerciseClock(request, metadata=director)
+            await exercises.AdvanceExerciseClock(request, metadata=director, wait_for_ready=True)
 
     await advance(to(NIGHT, "night"))
     incident_id = await post.open(NIGHT, "night")
@@ -175,11 +177,11 @@ async def test_an_exercise_rings_by_its_own_clock_although_the_service_was_kille
     half = await post.rung(incident_id)
     forward = to(NIGHT + timedelta(minutes=121), "night")
     dying = asyncio.create_task(advance(forward))
-    await asyncio.sleep(0)
+    await post.until_rung(incident_id, 80)
     post.service.kill()
+    await asyncio.to_thread(post.service.restart)
     with suppress(grpc.aio.AioRpcError):
         await dying
-    await asyncio.to_thread(post.service.restart)
     await advance(forward)
     await advance(forward)
 
