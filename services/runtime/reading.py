@@ -27,7 +27,8 @@ def rows(
 
     Raises Invalid for an instant that has not come, or for both bounds at once.
     """
-    return model.read(min_position=options.min_position, as_of=_as_of(options, now))
+    as_of = _as_of(options, now)
+    return model.read(min_position=options.min_position, as_of=as_of)
 
 
 async def snapshot(
