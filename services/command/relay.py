@@ -379,6 +379,7 @@ def _transfer(
             return pb.TransferDeclined(
                 incident_id=event.incident_id,
                 transfer_id=event.transfer_id,
+                outgoing=event.outgoing,
                 incoming=event.incoming,
                 proposed_by=event.proposed_by,
                 reason=event.reason,
@@ -388,6 +389,7 @@ def _transfer(
             return pb.TransferWithdrawn(
                 incident_id=event.incident_id,
                 transfer_id=event.transfer_id,
+                outgoing=event.outgoing,
                 incoming=event.incoming,
                 proposed_by=event.proposed_by,
                 reason=event.reason,

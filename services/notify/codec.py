@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.notify.domain import briefing, contact, notification, warning
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
+
+def _contact_v2(old: dict[str, Any]) -> dict[str, Any]:
+    """Return a contact of the time before persons had contacts of their own."""
+    return {**old, "contact": {**old["contact"], "person": ""}}
+
+
 CONTACT_CODEC: Codec[contact.Event] = Codec(
     {
-        "ContactRegistered.v1": contact.ContactRegistered,
-        "ContactReplaced.v1": contact.ContactReplaced,
+        "ContactRegistered.v2": contact.ContactRegistered,
+        "ContactReplaced.v2": contact.ContactReplaced,
         "ContactRemoved.v1": contact.ContactRemoved,
-    }
+    },
+    {
+        "ContactRegistered.v1": ("ContactRegistered.v2", _contact_v2),
+        "ContactReplaced.v1": ("ContactReplaced.v2", _contact_v2),
+    },
 )
 NOTIFICATION_CODEC: Codec[notification.Event] = Codec(
     {

@@ -41,6 +41,9 @@ MESSAGES: dict[str, type[Message]] = {
         incident_pb.ResponseLevelChanged,
         incident_pb.ResponseTerminated,
         incident_pb.CommandEstablished,
+        incident_pb.TransferProposed,
+        incident_pb.TransferDeclined,
+        incident_pb.TransferWithdrawn,
         incident_pb.CommandTransferred,
         incident_pb.IncidentClosed,
         incident_pb.IncidentReopened,
@@ -82,9 +85,16 @@ class Involved:
     incident_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Person:
+    """The contacts of one person, by the subject of their token."""
+
+    subject: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    to: tuple[Crew | DutyOfficers | Involved, ...]
+    to: tuple[Crew | DutyOfficers | Involved | Person, ...]
     subject: str
     text: str
 
@@ -210,9 +220,23 @@ class _Telling:
             case incident_pb.ResponseTerminated():
                 return [Notice(to=everybody, **self.terminated(message))]
             case incident_pb.CommandEstablished():
-                return [Notice(to=everybody, **self.established(message))]
+                commander = (Person(message.commander),)
+                return [Notice(to=everybody + commander, **self.established(message))]
+            case incident_pb.TransferProposed():
+                others = _people(message.outgoing, message.proposed_by)
+                return [
+                    Notice(to=(Person(message.incoming),), **self.offered(message)),
+                    Notice(to=(officers, *others), **self.proposed(message)),
+                ]
+            case incident_pb.TransferDeclined():
+                others = _people(message.outgoing, message.proposed_by)
+                return [Notice(to=(officers, *others), **self.declining(message))]
+            case incident_pb.TransferWithdrawn():
+                others = _people(message.outgoing, message.incoming)
+                return [Notice(to=(officers, *others), **self.withdrawn(message))]
             case incident_pb.CommandTransferred():
-                return [Notice(to=everybody, **self.transferred(message))]
+                concerned = _people(*message.concerned, message.outgoing, message.incoming)
+                return [Notice(to=everybody + concerned, **self.transferred(message))]
             case incident_pb.IncidentClosed():
                 return [Notice(to=everybody, **self.closed(message))]
             case incident_pb.IncidentReopened():
@@ -325,17 +349,64 @@ class _Telling:
         return Said(
             subject=f"{said.commander} 任指挥长：{self.title()}",
             text=(
-                f"{self.place()}，自{_at(said.occur_time)}起由 {said.commander} 任指挥长，"
+                f"{self.place()}，自{_from(said)}起由 {said.commander} 任指挥长，"
                 f"现场听从其指挥。{post}{self.name()}。"
             ),
         )
 
     def transferred(self, said: incident_pb.CommandTransferred) -> Said:
+        how = "双方已确认。"
+        if said.taken:
+            how = f"由上级接管。{_why(said.reason)}"
+        if said.instead_of:
+            how += f"原定由 {said.instead_of} 接任，不再生效。"
         return Said(
             subject=f"指挥权移交 {said.incoming}：{self.title()}",
             text=(
-                f"{self.place()}，自{_at(said.occur_time)}起指挥长由 {said.outgoing} "
-                f"改为 {said.incoming}，双方已确认，现场听从 {said.incoming} 指挥。{self.name()}。"
+                f"{self.place()}，自{_from(said)}起指挥长由 {said.outgoing} "
+                f"改为 {said.incoming}，{how}此前听从 {said.outgoing} 指挥，"
+                f"此后听从 {said.incoming} 指挥。{self.name()}。"
+            ),
+        )
+
+    def offered(self, said: incident_pb.TransferProposed) -> Said:
+        return Said(
+            subject=f"请接任指挥长：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)}由 {said.proposed_by} "
+                f"提议你接替 {said.outgoing} 任指挥长{_planned(said)}。{_why(said.reason)}"
+                f"移交简报：{_sentence(said.briefing)}请确认已了解简报后接受，或说明理由不接受；"
+                f"接受之前仍由 {said.outgoing} 指挥。{self.name()}，移交编号 {said.transfer_id}。"
+            ),
+        )
+
+    def proposed(self, said: incident_pb.TransferProposed) -> Said:
+        return Said(
+            subject=f"提议移交指挥权：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)}由 {said.proposed_by} "
+                f"提议 {said.outgoing} 向 {said.incoming} 移交指挥权{_planned(said)}。"
+                f"{_why(said.reason)}{said.incoming} 接受之前仍由 {said.outgoing} 指挥。"
+                f"{self.name()}，移交编号 {said.transfer_id}。"
+            ),
+        )
+
+    def declining(self, said: incident_pb.TransferDeclined) -> Said:
+        return Said(
+            subject=f"{said.incoming} 不接受指挥权：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)} {said.incoming} 不接受指挥权移交，"
+                f"指挥长不变。{_why(said.reason)}{self.name()}，移交编号 {said.transfer_id}。"
+            ),
+        )
+
+    def withdrawn(self, said: incident_pb.TransferWithdrawn) -> Said:
+        return Said(
+            subject=f"撤回指挥权移交：{self.title()}",
+            text=(
+                f"{self.place()}，{_at(said.occur_time)} {said.proposed_by} 撤回向 "
+                f"{said.incoming} 移交指挥权的提议，指挥长不变。{_why(said.reason)}"
+                f"{self.name()}，移交编号 {said.transfer_id}。"
             ),
         )
 
@@ -388,6 +459,24 @@ def _at(stamp: Timestamp) -> str:
     """Return the time as people in China say it; nobody in the field reads UTC."""
     local = from_proto(stamp).astimezone(BEIJING)
     return f"{local.month}月{local.day}日{local:%H:%M}"
+
+
+def _from(said: incident_pb.CommandEstablished | incident_pb.CommandTransferred) -> str:
+    """Return from when on somebody commands."""
+    return _at(said.effective_time if said.HasField("effective_time") else said.occur_time)
+
+
+def _planned(said: incident_pb.TransferProposed) -> str:
+    return f"，{_at(said.effective_time)}起生效" if said.HasField("effective_time") else ""
+
+
+def _why(reason: str) -> str:
+    return f"原因：{_sentence(reason)}" if reason else ""
+
+
+def _people(*subjects: str) -> tuple[Person, ...]:
+    """Return each person once."""
+    return tuple(Person(subject) for subject in dict.fromkeys(subjects) if subject)
 
 
 def _level(level: int) -> str:

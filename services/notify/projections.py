@@ -44,6 +44,7 @@ CONTACTS = Table(
     Column("unit_id", String, nullable=False, index=True),
     Column("adcode", String, nullable=False, index=True),
     Column("prefix", String, nullable=False, index=True),  # of every code that the region covers
+    Column("person", String, nullable=False, index=True),
     Column("channel", String, nullable=False),
     Column("address", Text, nullable=False),
     Column("exercise_only", Boolean, nullable=False),
@@ -109,7 +110,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             BRIEFING_CODEC.decode(recorded.type, recorded.data)  # read from its stream when needed
 
 
-NOTIFY = Projection(name="notify.v1", categories=CATEGORIES, tables=METADATA, apply=apply)
+NOTIFY = Projection(name="notify.v2", categories=CATEGORIES, tables=METADATA, apply=apply)
 
 
 def _contact(connection: Connection, recorded: Recorded, event: contact.Event) -> None:
@@ -185,6 +186,7 @@ def _registered(recorded: Recorded, said: contact.Contact) -> dict[str, object]:
         "unit_id": said.unit_id,
         "adcode": said.adcode,
         "prefix": region_prefix(said.adcode) if officer else "",
+        "person": said.person,
         "channel": said.channel,
         "address": said.address,
         "exercise_only": said.exercise_only,

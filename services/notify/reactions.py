@@ -22,7 +22,7 @@ from services.notify.codec import CATEGORIES
 from services.notify.domain import briefing, notification
 from services.notify.domain.contact import Audience, Channel, Contact
 from services.notify.gazetteer import Gazetteer
-from services.notify.policies import Crew, DutyOfficers, Involved
+from services.notify.policies import Crew, DutyOfficers, Involved, Person
 from services.notify.projections import CONTACTS
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
@@ -203,7 +203,7 @@ class Reactions:
                 head = await self._store.last_before((), None)
                 async for written in self._store.read_all(CATEGORIES, after or None):
                     self._last = written.position
-                self._covered = max(head, event.position)
+                self._covered = head
         return self._last
 
 
@@ -212,7 +212,7 @@ _IS_CREW = and_(CONTACTS.c.removed.is_(False), CONTACTS.c.audience == Audience.U
 
 async def _contacts(
     connection: AsyncConnection,
-    targets: Iterable[Crew | DutyOfficers | Involved],
+    targets: Iterable[Crew | DutyOfficers | Involved | Person],
     involved: frozenset[str],
 ) -> list[Contact]:
     statement = (
@@ -226,6 +226,7 @@ async def _contacts(
             audience=Audience(row.audience),
             unit_id=row.unit_id,
             adcode=row.adcode,
+            person=row.person,
             channel=Channel(row.channel),
             address=row.address,
             exercise_only=row.exercise_only,
@@ -235,7 +236,9 @@ async def _contacts(
     ]
 
 
-def _where(target: Crew | DutyOfficers | Involved, involved: frozenset[str]) -> ColumnElement[bool]:
+def _where(
+    target: Crew | DutyOfficers | Involved | Person, involved: frozenset[str]
+) -> ColumnElement[bool]:
     match target:
         case Crew(unit_id):
             return and_(_IS_CREW, CONTACTS.c.unit_id == unit_id)
@@ -244,5 +247,7 @@ def _where(target: Crew | DutyOfficers | Involved, involved: frozenset[str]) -> 
             return and_(
                 CONTACTS.c.audience == Audience.DUTY_OFFICER, CONTACTS.c.prefix.in_(covering)
             )
+        case Person(subject):
+            return and_(CONTACTS.c.audience == Audience.PERSON, CONTACTS.c.person == subject)
         case Involved():
             return and_(_IS_CREW, CONTACTS.c.unit_id.in_(involved))

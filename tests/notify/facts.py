@@ -18,6 +18,7 @@ boat_crew = Contact(
     audience=Audience.UNIT_CREW,
     unit_id="boat-3",
     adcode="",
+    person="",
     channel=Channel.WEBHOOK,
     address="http://127.0.0.1:1/hook",
     exercise_only=False,
@@ -27,8 +28,19 @@ desk = Contact(
     audience=Audience.DUTY_OFFICER,
     unit_id="",
     adcode="431281",
+    person="",
     channel=Channel.EMAIL,
     address="duty@hongjiang.example",
+    exercise_only=False,
+)
+mayor = Contact(
+    contact_id="mayor-phone",
+    audience=Audience.PERSON,
+    unit_id="",
+    adcode="",
+    person="mayor.zhang",
+    channel=Channel.WEBHOOK,
+    address="http://127.0.0.1:1/hook",
     exercise_only=False,
 )
 

@@ -21,7 +21,7 @@ from services.notify.domain.contact import (
 )
 from services.runtime.actor import Actor
 from services.runtime.rejection import Invalid
-from tests.notify.facts import NOW, boat_crew, desk, neighbour, officer
+from tests.notify.facts import NOW, boat_crew, desk, mayor, neighbour, officer
 from tests.spec import spec
 
 given = spec(decide, evolve, INITIAL)
@@ -44,6 +44,10 @@ def test_a_contact_is_registered() -> None:
 
 def test_registering_the_same_again_changes_nothing() -> None:
     given(registered).when(register(desk)).then()
+
+
+def test_a_person_has_contacts_of_their_own() -> None:
+    given().when(register(mayor)).then(ContactRegistered(contact=mayor, occurred_at=NOW))
 
 
 def test_another_address_replaces_the_contact() -> None:
@@ -76,6 +80,9 @@ def test_a_neighbour_may_not_touch_our_duty_officers() -> None:
         (replace(boat_crew, unit_id=""), "UNIT_ID_REQUIRED", "unit_id"),
         (replace(desk, adcode=""), "ADCODE_REQUIRED", "adcode"),
         (replace(desk, unit_id="boat-3"), "UNIT_ID_NOT_ALLOWED", "unit_id"),
+        (replace(desk, person="mayor.zhang"), "PERSON_NOT_ALLOWED", "person"),
+        (replace(mayor, person=""), "PERSON_REQUIRED", "person"),
+        (replace(mayor, unit_id="boat-3"), "UNIT_ID_NOT_ALLOWED", "unit_id"),
     ],
 )
 def test_a_contact_says_whom_it_speaks_for(contact: Contact, reason: str, field: str) -> None:

@@ -15,7 +15,7 @@ from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
 from services.notify import policies
 from services.notify.domain.briefing import BriefingTaken
-from services.notify.policies import Crew, DutyOfficers, Involved, News
+from services.notify.policies import Crew, DutyOfficers, Involved, News, Person
 from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
@@ -180,7 +180,7 @@ officers = (DutyOfficers("431281102"),)
             incident_pb.CommandEstablished(
                 incident_id="i1", commander="chen", command_post="镇政府", occur_time=STAMP
             ),
-            everybody,
+            (*everybody, Person("chen")),
             "chen 任指挥长：沅水堤防管涌",
             "指挥部设在镇政府。",
         ),
@@ -188,9 +188,53 @@ officers = (DutyOfficers("431281102"),)
             incident_pb.CommandTransferred(
                 incident_id="i1", outgoing="chen", incoming="zhou", occur_time=STAMP
             ),
-            everybody,
+            (*everybody, Person("chen"), Person("zhou")),
             "指挥权移交 zhou：沅水堤防管涌",
-            "由 chen 改为 zhou",
+            "由 chen 改为 zhou，双方已确认。",
+        ),
+        (
+            incident_pb.CommandTransferred(
+                incident_id="i1",
+                outgoing="chen",
+                incoming="zhou",
+                taken=True,
+                reason="灾情扩大",
+                instead_of="li",
+                concerned=["chen", "li", "wu"],
+                occur_time=STAMP,
+                effective_time=STAMP,
+            ),
+            (*everybody, Person("chen"), Person("li"), Person("wu"), Person("zhou")),
+            "指挥权移交 zhou：沅水堤防管涌",
+            "由上级接管。原因：灾情扩大。原定由 li 接任，不再生效。",
+        ),
+        (
+            incident_pb.TransferDeclined(
+                incident_id="i1",
+                transfer_id="x1",
+                outgoing="chen",
+                incoming="zhou",
+                proposed_by="li",
+                reason="在另一现场",
+                occur_time=STAMP,
+            ),
+            (DutyOfficers("431281102"), Person("chen"), Person("li")),
+            "zhou 不接受指挥权：沅水堤防管涌",
+            "指挥长不变。原因：在另一现场。",
+        ),
+        (
+            incident_pb.TransferWithdrawn(
+                incident_id="i1",
+                transfer_id="x1",
+                outgoing="chen",
+                incoming="zhou",
+                proposed_by="chen",
+                reason="险情有变",
+                occur_time=STAMP,
+            ),
+            (DutyOfficers("431281102"), Person("chen"), Person("zhou")),
+            "撤回指挥权移交：沅水堤防管涌",
+            "chen 撤回向 zhou 移交指挥权的提议",
         ),
         (
             incident_pb.IncidentClosed(incident_id="i1", occur_time=STAMP),
@@ -217,6 +261,47 @@ def test_each_event_is_told_to_those_it_concerns(
     assert "湖南省怀化市洪江市安江镇下坪村三组" in notice.text
     assert "7月2日03:10" in notice.text
     assert "i1" in notice.text
+
+
+def test_the_incoming_hears_what_they_are_asked_and_the_others_that_they_were() -> None:
+    asked, others = news(
+        incident_pb.TransferProposed(
+            incident_id="i1",
+            transfer_id="x1",
+            outgoing="chen",
+            incoming="zhou",
+            proposed_by="prefect",
+            reason="灾情扩大",
+            briefing="两人被困",
+            effective_time=to_proto(NOW + timedelta(hours=1)),
+            occur_time=STAMP,
+        )
+    ).notices
+
+    assert asked.to == (Person("zhou"),)
+    assert asked.subject == "请接任指挥长：沅水堤防管涌"
+    assert "移交简报：两人被困。请确认已了解简报后接受" in asked.text
+    assert "接受之前仍由 chen 指挥" in asked.text
+    assert others.to == (DutyOfficers("431281102"), Person("chen"), Person("prefect"))
+    for notice in (asked, others):
+        assert "prefect 提议" in notice.text
+        assert "7月2日04:10起生效" in notice.text
+        assert "原因：灾情扩大。" in notice.text
+
+
+def test_a_transfer_is_told_with_its_own_instant() -> None:
+    [notice] = news(
+        incident_pb.CommandTransferred(
+            incident_id="i1",
+            outgoing="chen",
+            incoming="zhou",
+            occur_time=STAMP,
+            effective_time=to_proto(NOW + timedelta(hours=1)),
+        )
+    ).notices
+
+    assert "自7月2日04:10起指挥长由 chen 改为 zhou" in notice.text
+    assert "此前听从 chen 指挥，此后听从 zhou 指挥" in notice.text
 
 
 @pytest.mark.parametrize(

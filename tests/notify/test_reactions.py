@@ -21,7 +21,7 @@ from services.runtime.rejection import Unavailable
 from services.runtime.times import to_proto
 from tests.notify.bench import LATER, Bench, now
 from tests.notify.board import CLEARED, assignment
-from tests.notify.facts import desk
+from tests.notify.facts import desk, mayor
 from tests.notify.receivers import Hook
 
 SUBJECT = "anlan.431281102.assignment.UnitDispatched.a1"
@@ -123,6 +123,47 @@ async def transferred(bench: Bench, position: int | None = None) -> None:
         INCIDENT.format("CommandTransferred"),
         position=position,
     )
+
+
+async def test_the_incoming_commander_hears_of_the_proposal(bench: Bench) -> None:
+    await bench.register(desk)
+    await bench.register(mayor, person=f"mayor.zhang-{bench.name}")
+    await bench.register(mayor, contact_id="other", person=f"chen-{bench.name}")
+    event_id = await bench.happened(
+        incident_pb.TransferProposed(
+            incident_id=bench.incident,
+            transfer_id="x1",
+            outgoing=f"li-{bench.name}",
+            incoming=f"mayor.zhang-{bench.name}",
+            proposed_by=f"li-{bench.name}",
+            briefing="两人被困",
+            occur_time=to_proto(now()),
+        ),
+        INCIDENT.format("TransferProposed"),
+    )
+    rows = await bench.until(lambda rows: len(rows) >= 2)
+
+    told = {row.contact_id.removesuffix(f"-{bench.name}"): row.subject for row in rows}
+    assert set(told) == {"desk", "mayor-phone"}
+    assert told["mayor-phone"].startswith("请接任指挥长")
+    assert await bench.history(notification_id(event_id, f"mayor-phone-{bench.name}"))
+
+
+async def test_everybody_with_a_part_in_the_post_hears_of_the_transfer(bench: Bench) -> None:
+    for name in ("li", "zhang", "wu"):
+        await bench.register(mayor, contact_id=name, person=f"{name}-{bench.name}")
+    await bench.happened(
+        incident_pb.CommandTransferred(
+            incident_id=bench.incident,
+            outgoing=f"li-{bench.name}",
+            incoming=f"zhang-{bench.name}",
+            concerned=[f"{name}-{bench.name}" for name in ("li", "zhang", "wu")],
+            occur_time=to_proto(now()),
+        ),
+        INCIDENT.format("CommandTransferred"),
+    )
+
+    assert set(await settled(bench, "li", "zhang", "wu")) == {"li", "zhang", "wu"}
 
 
 def sent(bench: Bench, unit: str, **said: Any) -> None:

@@ -21,16 +21,21 @@ class Channel(StrEnum):
 class Audience(StrEnum):
     UNIT_CREW = "unit_crew"
     DUTY_OFFICER = "duty_officer"
+    PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contact:
-    """``registered_in`` is the drill that it was registered in, empty in earnest."""
+    """``registered_in`` is the drill that it was registered in, empty in earnest.
+
+    ``person`` is the subject whom it reaches, where it speaks for one person.
+    """
 
     contact_id: str
     audience: Audience
     unit_id: str
     adcode: str
+    person: str
     channel: Channel
     address: str
     exercise_only: bool
@@ -183,6 +188,20 @@ MAIL_ADDRESS = re.compile(
 
 
 def _check(contact: Contact) -> None:
+    if contact.person and contact.audience is not Audience.PERSON:
+        raise Invalid(
+            "PERSON_NOT_ALLOWED",
+            field="person",
+            got=contact.person,
+            allowed=f"nothing: a contact of a {contact.audience} speaks for no single person",
+        )
+    if contact.unit_id and contact.audience is not Audience.UNIT_CREW:
+        raise Invalid(
+            "UNIT_ID_NOT_ALLOWED",
+            field="unit_id",
+            got=contact.unit_id,
+            allowed=f"nothing: a {contact.audience} speaks for no unit",
+        )
     match contact.audience:
         case Audience.UNIT_CREW:
             if not contact.unit_id:
@@ -194,12 +213,10 @@ def _check(contact: Contact) -> None:
                 raise Invalid(
                     "ADCODE_REQUIRED", field="adcode", got="nothing", allowed="the officer's region"
                 )
-            if contact.unit_id:
+        case Audience.PERSON:
+            if not contact.person:
                 raise Invalid(
-                    "UNIT_ID_NOT_ALLOWED",
-                    field="unit_id",
-                    got=contact.unit_id,
-                    allowed="nothing: a duty officer speaks for a region",
+                    "PERSON_REQUIRED", field="person", got="nothing", allowed="the person's subject"
                 )
         case _:
             assert_never(contact.audience)

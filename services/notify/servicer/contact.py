@@ -41,6 +41,7 @@ class ContactServicer(ContactServiceServicer):
                 audience=messages.AUDIENCE_OF[request.audience],
                 unit_id=request.unit_id,
                 adcode=request.adcode,
+                person=request.person,
                 channel=messages.CHANNEL_OF[request.channel],
                 address=request.address,
                 exercise_only=request.exercise_only,
@@ -80,6 +81,8 @@ class ContactServicer(ContactServiceServicer):
             statement = statement.where(CONTACTS.c.contact_id > after[0])
         if request.unit_id:
             statement = statement.where(CONTACTS.c.unit_id == request.unit_id)
+        if request.person:
+            statement = statement.where(CONTACTS.c.person == request.person)
         if request.adcode:
             statement = statement.where(CONTACTS.c.adcode == request.adcode)
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):

@@ -17,6 +17,7 @@ from services.runtime.times import of_micros, to_proto
 AUDIENCES = {
     Audience.UNIT_CREW: contact_pb.AUDIENCE_UNIT_CREW,
     Audience.DUTY_OFFICER: contact_pb.AUDIENCE_DUTY_OFFICER,
+    Audience.PERSON: contact_pb.AUDIENCE_PERSON,
 }
 CHANNELS = {
     Channel.WEBHOOK: contact_pb.CHANNEL_WEBHOOK,
@@ -77,6 +78,7 @@ def contact(row: Any) -> contact_pb.Contact:
         address=row.address,
         exercise_only=row.exercise_only,
         position=row.position,
+        person=row.person,
     )
 
 

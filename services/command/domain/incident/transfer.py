@@ -144,6 +144,7 @@ class TransferDeclined:
     incident_id: str
     adcode: str
     transfer_id: str
+    outgoing: str
     incoming: str
     proposed_by: str
     reason: str
@@ -155,6 +156,7 @@ class TransferWithdrawn:
     incident_id: str
     adcode: str
     transfer_id: str
+    outgoing: str
     incoming: str
     proposed_by: str
     reason: str

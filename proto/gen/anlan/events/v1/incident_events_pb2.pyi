@@ -269,11 +269,14 @@ class TransferDeclined(google.protobuf.message.Message):
     PROPOSED_BY_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    OUTGOING_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     transfer_id: builtins.str
     incoming: builtins.str
     proposed_by: builtins.str
     reason: builtins.str
+    outgoing: builtins.str
+    """Who goes on commanding."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -285,9 +288,10 @@ class TransferDeclined(google.protobuf.message.Message):
         proposed_by: builtins.str = ...,
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        outgoing: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "proposed_by", b"proposed_by", "reason", b"reason", "transfer_id", b"transfer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "outgoing", b"outgoing", "proposed_by", b"proposed_by", "reason", b"reason", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___TransferDeclined: typing_extensions.TypeAlias = TransferDeclined
 
@@ -303,11 +307,14 @@ class TransferWithdrawn(google.protobuf.message.Message):
     PROPOSED_BY_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    OUTGOING_FIELD_NUMBER: builtins.int
     incident_id: builtins.str
     transfer_id: builtins.str
     incoming: builtins.str
     proposed_by: builtins.str
     reason: builtins.str
+    outgoing: builtins.str
+    """Who goes on commanding."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -319,9 +326,10 @@ class TransferWithdrawn(google.protobuf.message.Message):
         proposed_by: builtins.str = ...,
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        outgoing: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "proposed_by", b"proposed_by", "reason", b"reason", "transfer_id", b"transfer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "outgoing", b"outgoing", "proposed_by", b"proposed_by", "reason", b"reason", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___TransferWithdrawn: typing_extensions.TypeAlias = TransferWithdrawn
 

@@ -27,7 +27,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/notify/v1/contact_service.proto\x12\x0f\x61nlan.notify.v1\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x01\n\x07\x43ontact\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12+\n\x08\x61udience\x18\x02 \x01(\x0e\x32\x19.anlan.notify.v1.Audience\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x64\x63ode\x18\x04 \x01(\t\x12)\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x18.anlan.notify.v1.Channel\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x15\n\rexercise_only\x18\x07 \x01(\x08\x12\x10\n\x08position\x18\x08 \x01(\x03\"\xc0\x03\n\x16RegisterContactRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12;\n\ncontact_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x37\n\x08\x61udience\x18\x03 \x01(\x0e\x32\x19.anlan.notify.v1.AudienceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12;\n\x07unit_id\x18\x04 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x06\x61\x64\x63ode\x18\x05 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12\x35\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x18.anlan.notify.v1.ChannelB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\x07\x61\x64\x64ress\x18\x07 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12\x15\n\rexercise_only\x18\x08 \x01(\x08\x12.\n\noccur_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"9\n\x17RegisterContactResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xbd\x01\n\x14RemoveContactRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12;\n\ncontact_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x15RemoveContactResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xeb\x01\n\x13ListContactsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12;\n\x07unit_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x06\x61\x64\x63ode\x18\x04 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12(\n\x04read\x18\x05 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x88\x01\n\x14ListContactsResponse\x12*\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x18.anlan.notify.v1.Contact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness*J\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43HANNEL_WEBHOOK\x10\x01\x12\x11\n\rCHANNEL_EMAIL\x10\x02*W\n\x08\x41udience\x12\x18\n\x14\x41UDIENCE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIENCE_UNIT_CREW\x10\x01\x12\x19\n\x15\x41UDIENCE_DUTY_OFFICER\x10\x02\x32\xb3\x02\n\x0e\x43ontactService\x12\x64\n\x0fRegisterContact\x12\'.anlan.notify.v1.RegisterContactRequest\x1a(.anlan.notify.v1.RegisterContactResponse\x12^\n\rRemoveContact\x12%.anlan.notify.v1.RemoveContactRequest\x1a&.anlan.notify.v1.RemoveContactResponse\x12[\n\x0cListContacts\x12$.anlan.notify.v1.ListContactsRequest\x1a%.anlan.notify.v1.ListContactsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/notify/v1/contact_service.proto\x12\x0f\x61nlan.notify.v1\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x01\n\x07\x43ontact\x12\x12\n\ncontact_id\x18\x01 \x01(\t\x12+\n\x08\x61udience\x18\x02 \x01(\x0e\x32\x19.anlan.notify.v1.Audience\x12\x0f\n\x07unit_id\x18\x03 \x01(\t\x12\x0e\n\x06\x61\x64\x63ode\x18\x04 \x01(\t\x12)\n\x07\x63hannel\x18\x05 \x01(\x0e\x32\x18.anlan.notify.v1.Channel\x12\x0f\n\x07\x61\x64\x64ress\x18\x06 \x01(\t\x12\x15\n\rexercise_only\x18\x07 \x01(\x08\x12\x10\n\x08position\x18\x08 \x01(\x03\x12\x0e\n\x06person\x18\t \x01(\t\"\xd9\x03\n\x16RegisterContactRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12;\n\ncontact_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x37\n\x08\x61udience\x18\x03 \x01(\x0e\x32\x19.anlan.notify.v1.AudienceB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12;\n\x07unit_id\x18\x04 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x06\x61\x64\x63ode\x18\x05 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12\x35\n\x07\x63hannel\x18\x06 \x01(\x0e\x32\x18.anlan.notify.v1.ChannelB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\x07\x61\x64\x64ress\x18\x07 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12\x15\n\rexercise_only\x18\x08 \x01(\x08\x12.\n\noccur_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x06person\x18\n \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"9\n\x17RegisterContactResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\xbd\x01\n\x14RemoveContactRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12;\n\ncontact_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x1a\n\x06reason\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xf4\x03\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"7\n\x15RemoveContactResponse\x12\x0c\n\x04\x65tag\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"\x84\x02\n\x13ListContactsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12;\n\x07unit_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x06\x61\x64\x63ode\x18\x04 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12(\n\x04read\x18\x05 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\x12\x17\n\x06person\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"\x88\x01\n\x14ListContactsResponse\x12*\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32\x18.anlan.notify.v1.Contact\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness*J\n\x07\x43hannel\x12\x17\n\x13\x43HANNEL_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x43HANNEL_WEBHOOK\x10\x01\x12\x11\n\rCHANNEL_EMAIL\x10\x02*l\n\x08\x41udience\x12\x18\n\x14\x41UDIENCE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x41UDIENCE_UNIT_CREW\x10\x01\x12\x19\n\x15\x41UDIENCE_DUTY_OFFICER\x10\x02\x12\x13\n\x0f\x41UDIENCE_PERSON\x10\x03\x32\xb3\x02\n\x0e\x43ontactService\x12\x64\n\x0fRegisterContact\x12\'.anlan.notify.v1.RegisterContactRequest\x1a(.anlan.notify.v1.RegisterContactResponse\x12^\n\rRemoveContact\x12%.anlan.notify.v1.RemoveContactRequest\x1a&.anlan.notify.v1.RemoveContactResponse\x12[\n\x0cListContacts\x12$.anlan.notify.v1.ListContactsRequest\x1a%.anlan.notify.v1.ListContactsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REGISTERCONTACTREQUEST'].fields_by_name['channel']._serialized_options = b'\272H\007\202\001\004\020\001 \000'
   _globals['_REGISTERCONTACTREQUEST'].fields_by_name['address']._loaded_options = None
   _globals['_REGISTERCONTACTREQUEST'].fields_by_name['address']._serialized_options = b'\272H\007r\005\020\001\030\364\003'
+  _globals['_REGISTERCONTACTREQUEST'].fields_by_name['person']._loaded_options = None
+  _globals['_REGISTERCONTACTREQUEST'].fields_by_name['person']._serialized_options = b'\272H\004r\002\030d'
   _globals['_REMOVECONTACTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_REMOVECONTACTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_REMOVECONTACTREQUEST'].fields_by_name['contact_id']._loaded_options = None
@@ -60,24 +62,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCONTACTSREQUEST'].fields_by_name['unit_id']._serialized_options = b'\272H\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$'
   _globals['_LISTCONTACTSREQUEST'].fields_by_name['adcode']._loaded_options = None
   _globals['_LISTCONTACTSREQUEST'].fields_by_name['adcode']._serialized_options = b'\272H\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$'
-  _globals['_CHANNEL']._serialized_start=1493
-  _globals['_CHANNEL']._serialized_end=1567
-  _globals['_AUDIENCE']._serialized_start=1569
-  _globals['_AUDIENCE']._serialized_end=1656
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['person']._loaded_options = None
+  _globals['_LISTCONTACTSREQUEST'].fields_by_name['person']._serialized_options = b'\272H\004r\002\030d'
+  _globals['_CHANNEL']._serialized_start=1559
+  _globals['_CHANNEL']._serialized_end=1633
+  _globals['_AUDIENCE']._serialized_start=1635
+  _globals['_AUDIENCE']._serialized_end=1743
   _globals['_CONTACT']._serialized_start=147
-  _globals['_CONTACT']._serialized_end=355
-  _globals['_REGISTERCONTACTREQUEST']._serialized_start=358
-  _globals['_REGISTERCONTACTREQUEST']._serialized_end=806
-  _globals['_REGISTERCONTACTRESPONSE']._serialized_start=808
-  _globals['_REGISTERCONTACTRESPONSE']._serialized_end=865
-  _globals['_REMOVECONTACTREQUEST']._serialized_start=868
-  _globals['_REMOVECONTACTREQUEST']._serialized_end=1057
-  _globals['_REMOVECONTACTRESPONSE']._serialized_start=1059
-  _globals['_REMOVECONTACTRESPONSE']._serialized_end=1114
-  _globals['_LISTCONTACTSREQUEST']._serialized_start=1117
-  _globals['_LISTCONTACTSREQUEST']._serialized_end=1352
-  _globals['_LISTCONTACTSRESPONSE']._serialized_start=1355
-  _globals['_LISTCONTACTSRESPONSE']._serialized_end=1491
-  _globals['_CONTACTSERVICE']._serialized_start=1659
-  _globals['_CONTACTSERVICE']._serialized_end=1966
+  _globals['_CONTACT']._serialized_end=371
+  _globals['_REGISTERCONTACTREQUEST']._serialized_start=374
+  _globals['_REGISTERCONTACTREQUEST']._serialized_end=847
+  _globals['_REGISTERCONTACTRESPONSE']._serialized_start=849
+  _globals['_REGISTERCONTACTRESPONSE']._serialized_end=906
+  _globals['_REMOVECONTACTREQUEST']._serialized_start=909
+  _globals['_REMOVECONTACTREQUEST']._serialized_end=1098
+  _globals['_REMOVECONTACTRESPONSE']._serialized_start=1100
+  _globals['_REMOVECONTACTRESPONSE']._serialized_end=1155
+  _globals['_LISTCONTACTSREQUEST']._serialized_start=1158
+  _globals['_LISTCONTACTSREQUEST']._serialized_end=1418
+  _globals['_LISTCONTACTSRESPONSE']._serialized_start=1421
+  _globals['_LISTCONTACTSRESPONSE']._serialized_end=1557
+  _globals['_CONTACTSERVICE']._serialized_start=1746
+  _globals['_CONTACTSERVICE']._serialized_end=2053
 # @@protoc_insertion_point(module_scope)

@@ -53,6 +53,8 @@ class _AudienceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     """The crew of one unit."""
     AUDIENCE_DUTY_OFFICER: _Audience.ValueType  # 2
     """The duty officer of a region."""
+    AUDIENCE_PERSON: _Audience.ValueType  # 3
+    """One person, by the subject of their token."""
 
 class Audience(_Audience, metaclass=_AudienceEnumTypeWrapper):
     """Whom a contact speaks for."""
@@ -62,6 +64,8 @@ AUDIENCE_UNIT_CREW: Audience.ValueType  # 1
 """The crew of one unit."""
 AUDIENCE_DUTY_OFFICER: Audience.ValueType  # 2
 """The duty officer of a region."""
+AUDIENCE_PERSON: Audience.ValueType  # 3
+"""One person, by the subject of their token."""
 Global___Audience: typing_extensions.TypeAlias = Audience
 
 @typing.final
@@ -76,6 +80,7 @@ class Contact(google.protobuf.message.Message):
     ADDRESS_FIELD_NUMBER: builtins.int
     EXERCISE_ONLY_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    PERSON_FIELD_NUMBER: builtins.int
     contact_id: builtins.str
     audience: Global___Audience.ValueType
     unit_id: builtins.str
@@ -87,6 +92,8 @@ class Contact(google.protobuf.message.Message):
     exercise_only: builtins.bool
     """Told in drills only; a contact without it is never told of an exercise."""
     position: builtins.int
+    person: builtins.str
+    """The subject, for a person."""
     def __init__(
         self,
         *,
@@ -98,8 +105,9 @@ class Contact(google.protobuf.message.Message):
         address: builtins.str = ...,
         exercise_only: builtins.bool = ...,
         position: builtins.int = ...,
+        person: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "address", b"address", "audience", b"audience", "channel", b"channel", "contact_id", b"contact_id", "exercise_only", b"exercise_only", "position", b"position", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "address", b"address", "audience", b"audience", "channel", b"channel", "contact_id", b"contact_id", "exercise_only", b"exercise_only", "person", b"person", "position", b"position", "unit_id", b"unit_id"]) -> None: ...
 
 Global___Contact: typing_extensions.TypeAlias = Contact
 
@@ -116,6 +124,7 @@ class RegisterContactRequest(google.protobuf.message.Message):
     ADDRESS_FIELD_NUMBER: builtins.int
     EXERCISE_ONLY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    PERSON_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     contact_id: builtins.str
     audience: Global___Audience.ValueType
@@ -125,6 +134,8 @@ class RegisterContactRequest(google.protobuf.message.Message):
     address: builtins.str
     """An http(s) URL for a webhook, a mail address for e-mail."""
     exercise_only: builtins.bool
+    person: builtins.str
+    """The subject, for a person; empty for others."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -139,9 +150,10 @@ class RegisterContactRequest(google.protobuf.message.Message):
         address: builtins.str = ...,
         exercise_only: builtins.bool = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        person: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "address", b"address", "audience", b"audience", "channel", b"channel", "contact_id", b"contact_id", "exercise_only", b"exercise_only", "occur_time", b"occur_time", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "address", b"address", "audience", b"audience", "channel", b"channel", "contact_id", b"contact_id", "exercise_only", b"exercise_only", "occur_time", b"occur_time", "person", b"person", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
 
 Global___RegisterContactRequest: typing_extensions.TypeAlias = RegisterContactRequest
 
@@ -216,11 +228,13 @@ class ListContactsRequest(google.protobuf.message.Message):
     UNIT_ID_FIELD_NUMBER: builtins.int
     ADCODE_FIELD_NUMBER: builtins.int
     READ_FIELD_NUMBER: builtins.int
+    PERSON_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Default 50."""
     page_token: builtins.str
     unit_id: builtins.str
     adcode: builtins.str
+    person: builtins.str
     @property
     def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
     def __init__(
@@ -231,9 +245,10 @@ class ListContactsRequest(google.protobuf.message.Message):
         unit_id: builtins.str = ...,
         adcode: builtins.str = ...,
         read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+        person: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "page_size", b"page_size", "page_token", b"page_token", "person", b"person", "read", b"read", "unit_id", b"unit_id"]) -> None: ...
 
 Global___ListContactsRequest: typing_extensions.TypeAlias = ListContactsRequest
 
