@@ -97,6 +97,7 @@ NEEDS = Table(
     Column("position", BigInteger, nullable=False),
 )
 Index("need_open", NEEDS.c.ended, NEEDS.c.opened_position)
+Index("need_by_position", NEEDS.c.position)
 Index("assignment_board", ASSIGNMENTS.c.rank, ASSIGNMENTS.c.opened_position)
 Index("assignment_waiting", ASSIGNMENTS.c.state, ASSIGNMENTS.c.acknowledge_due_at)
 Index("assignment_dispatched", ASSIGNMENTS.c.exercise, ASSIGNMENTS.c.dispatched_at)

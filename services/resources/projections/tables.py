@@ -146,6 +146,7 @@ needs = Table(
     Column("opened_position", BigInteger, nullable=False),
     *_trace(),
     Index("needs_open", "ended", "opened_position"),
+    Index("needs_by_position", "position"),
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from anlan.resources.v1.need_service_pb2_grpc import NeedServiceServicer
 from services.resources.domain.need_ref import Category
 from services.resources.projections.tables import needs
 from services.resources.reactions import CATEGORIES
-from services.runtime import paging, reading
+from services.runtime import paging, reading, watching
 from services.runtime.readmodel import ReadModel
 from services.runtime.times import of_micros, to_proto
 
@@ -53,6 +53,22 @@ class NeedServicer(NeedServiceServicer):
             response.next_page_token = paging.token(rows[size - 1].opened_position)
         reading.freshen(response.freshness, seen)
         return response
+
+    async def WatchSupplyNeeds(
+        self, request: pb.WatchSupplyNeedsRequest, context: Any
+    ) -> AsyncIterator[pb.WatchSupplyNeedsResponse]:
+        column = needs.c
+        statement = select(needs).where(column.noted)
+        if request.incident_id:
+            statement = statement.where(column.incident_id == request.incident_id)
+        if request.adcode:
+            statement = statement.where(reading.inside(column.adcode, request.adcode))
+        async for row in watching.changes(
+            self.model, statement, column.position, request.resume_position
+        ):
+            yield pb.WatchSupplyNeedsResponse(
+                need=_open_need(row), over=row.ended, position=row.position
+            )
 
 
 def _open_need(row: Any) -> pb.OpenNeed:

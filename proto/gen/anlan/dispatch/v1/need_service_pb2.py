@@ -29,7 +29,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$anlan/dispatch/v1/need_service.proto\x12\x11\x61nlan.dispatch.v1\x1a#anlan/command/v1/need_service.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n\x08OpenNeed\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x30\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategory\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12#\n\x05place\x18\x07 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x32\n\x0eneeded_by_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\t \x01(\t\x12\x11\n\tcommitted\x18\n \x01(\x03\x12\x11\n\tremaining\x18\x0b \x01(\x03\x12.\n\nraise_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65xercise\x18\r \x01(\t\x12\x10\n\x08position\x18\x0e \x01(\x03\"\xad\x02\n\x15ListForceNeedsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x08\x63\x61tegory\x18\x04 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategoryB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12:\n\x06\x61\x64\x63ode\x18\x05 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12(\n\x04read\x18\x06 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x8a\x01\n\x16ListForceNeedsResponse\x12*\n\x05needs\x18\x01 \x03(\x0b\x32\x1b.anlan.dispatch.v1.OpenNeed\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness2t\n\x0bNeedService\x12\x65\n\x0eListForceNeeds\x12(.anlan.dispatch.v1.ListForceNeedsRequest\x1a).anlan.dispatch.v1.ListForceNeedsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$anlan/dispatch/v1/need_service.proto\x12\x11\x61nlan.dispatch.v1\x1a#anlan/command/v1/need_service.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n\x08OpenNeed\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x30\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategory\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12#\n\x05place\x18\x07 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x32\n\x0eneeded_by_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\t \x01(\t\x12\x11\n\tcommitted\x18\n \x01(\x03\x12\x11\n\tremaining\x18\x0b \x01(\x03\x12.\n\nraise_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65xercise\x18\r \x01(\t\x12\x10\n\x08position\x18\x0e \x01(\x03\"\xad\x02\n\x15ListForceNeedsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x08\x63\x61tegory\x18\x04 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategoryB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12:\n\x06\x61\x64\x63ode\x18\x05 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12(\n\x04read\x18\x06 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x8a\x01\n\x16ListForceNeedsResponse\x12*\n\x05needs\x18\x01 \x03(\x0b\x32\x1b.anlan.dispatch.v1.OpenNeed\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\xb7\x01\n\x16WatchForceNeedsRequest\x12 \n\x0fresume_position\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12?\n\x0bincident_id\x18\x02 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x06\x61\x64\x63ode\x18\x03 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\"d\n\x17WatchForceNeedsResponse\x12)\n\x04need\x18\x01 \x01(\x0b\x32\x1b.anlan.dispatch.v1.OpenNeed\x12\x0c\n\x04over\x18\x02 \x01(\x08\x12\x10\n\x08position\x18\x03 \x01(\x03\x32\xe0\x01\n\x0bNeedService\x12\x65\n\x0eListForceNeeds\x12(.anlan.dispatch.v1.ListForceNeedsRequest\x1a).anlan.dispatch.v1.ListForceNeedsResponse\x12j\n\x0fWatchForceNeeds\x12).anlan.dispatch.v1.WatchForceNeedsRequest\x1a*.anlan.dispatch.v1.WatchForceNeedsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,12 +44,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTFORCENEEDSREQUEST'].fields_by_name['category']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_LISTFORCENEEDSREQUEST'].fields_by_name['adcode']._loaded_options = None
   _globals['_LISTFORCENEEDSREQUEST'].fields_by_name['adcode']._serialized_options = b'\272H\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$'
+  _globals['_WATCHFORCENEEDSREQUEST'].fields_by_name['resume_position']._loaded_options = None
+  _globals['_WATCHFORCENEEDSREQUEST'].fields_by_name['resume_position']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_WATCHFORCENEEDSREQUEST'].fields_by_name['incident_id']._loaded_options = None
+  _globals['_WATCHFORCENEEDSREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$'
+  _globals['_WATCHFORCENEEDSREQUEST'].fields_by_name['adcode']._loaded_options = None
+  _globals['_WATCHFORCENEEDSREQUEST'].fields_by_name['adcode']._serialized_options = b'\272H\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$'
   _globals['_OPENNEED']._serialized_start=212
   _globals['_OPENNEED']._serialized_end=581
   _globals['_LISTFORCENEEDSREQUEST']._serialized_start=584
   _globals['_LISTFORCENEEDSREQUEST']._serialized_end=885
   _globals['_LISTFORCENEEDSRESPONSE']._serialized_start=888
   _globals['_LISTFORCENEEDSRESPONSE']._serialized_end=1026
-  _globals['_NEEDSERVICE']._serialized_start=1028
-  _globals['_NEEDSERVICE']._serialized_end=1144
+  _globals['_WATCHFORCENEEDSREQUEST']._serialized_start=1029
+  _globals['_WATCHFORCENEEDSREQUEST']._serialized_end=1212
+  _globals['_WATCHFORCENEEDSRESPONSE']._serialized_start=1214
+  _globals['_WATCHFORCENEEDSRESPONSE']._serialized_end=1314
+  _globals['_NEEDSERVICE']._serialized_start=1317
+  _globals['_NEEDSERVICE']._serialized_end=1541
 # @@protoc_insertion_point(module_scope)

@@ -142,3 +142,51 @@ class ListForceNeedsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "needs", b"needs", "next_page_token", b"next_page_token"]) -> None: ...
 
 Global___ListForceNeedsResponse: typing_extensions.TypeAlias = ListForceNeedsResponse
+
+@typing.final
+class WatchForceNeedsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESUME_POSITION_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    resume_position: builtins.int
+    """Stream what changed after this position; 0 starts with every need."""
+    incident_id: builtins.str
+    adcode: builtins.str
+    """Only what is needed inside this region."""
+    def __init__(
+        self,
+        *,
+        resume_position: builtins.int = ...,
+        incident_id: builtins.str = ...,
+        adcode: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "incident_id", b"incident_id", "resume_position", b"resume_position"]) -> None: ...
+
+Global___WatchForceNeedsRequest: typing_extensions.TypeAlias = WatchForceNeedsRequest
+
+@typing.final
+class WatchForceNeedsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NEED_FIELD_NUMBER: builtins.int
+    OVER_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    over: builtins.bool
+    """It was met, was cancelled or goes on under another incident: it leaves the list."""
+    position: builtins.int
+    """Resume after this."""
+    @property
+    def need(self) -> Global___OpenNeed: ...
+    def __init__(
+        self,
+        *,
+        need: Global___OpenNeed | None = ...,
+        over: builtins.bool = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["need", b"need"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["need", b"need", "over", b"over", "position", b"position"]) -> None: ...
+
+Global___WatchForceNeedsResponse: typing_extensions.TypeAlias = WatchForceNeedsResponse

@@ -41,6 +41,11 @@ class NeedServiceStub(object):
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsRequest.SerializeToString,
                 response_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsResponse.FromString,
                 _registered_method=True)
+        self.WatchForceNeeds = channel.unary_stream(
+                '/anlan.dispatch.v1.NeedService/WatchForceNeeds',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.WatchForceNeedsRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.WatchForceNeedsResponse.FromString,
+                _registered_method=True)
 
 
 class NeedServiceServicer(object):
@@ -55,6 +60,13 @@ class NeedServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchForceNeeds(self, request, context):
+        """Streams every need that changes, from a position on; also that one is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NeedServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -62,6 +74,11 @@ def add_NeedServiceServicer_to_server(servicer, server):
                     servicer.ListForceNeeds,
                     request_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsRequest.FromString,
                     response_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsResponse.SerializeToString,
+            ),
+            'WatchForceNeeds': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchForceNeeds,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.WatchForceNeedsRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_need__service__pb2.WatchForceNeedsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +110,33 @@ class NeedService(object):
             '/anlan.dispatch.v1.NeedService/ListForceNeeds',
             anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsRequest.SerializeToString,
             anlan_dot_dispatch_dot_v1_dot_need__service__pb2.ListForceNeedsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchForceNeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.dispatch.v1.NeedService/WatchForceNeeds',
+            anlan_dot_dispatch_dot_v1_dot_need__service__pb2.WatchForceNeedsRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_need__service__pb2.WatchForceNeedsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,7 +41,23 @@ _NeedServiceListForceNeedsType = typing_extensions.TypeVar(
     ],
 )
 
-class NeedServiceStub(typing.Generic[_NeedServiceListForceNeedsType]):
+_NeedServiceWatchForceNeedsType = typing_extensions.TypeVar(
+    '_NeedServiceWatchForceNeedsType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse,
+    ],
+)
+
+class NeedServiceStub(typing.Generic[_NeedServiceListForceNeedsType, _NeedServiceWatchForceNeedsType]):
     """Shows what incidents need of personnel, equipment and transport.
     Whoever answers one says so to anlan.command.v1.NeedService, with the id of an assignment.
     """
@@ -52,6 +68,10 @@ class NeedServiceStub(typing.Generic[_NeedServiceListForceNeedsType]):
             anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
             anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
         ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.dispatch.v1.need_service_pb2.WatchForceNeedsRequest,
+            anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -60,15 +80,26 @@ class NeedServiceStub(typing.Generic[_NeedServiceListForceNeedsType]):
             anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
             anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
         ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.dispatch.v1.need_service_pb2.WatchForceNeedsRequest,
+            anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     ListForceNeeds: _NeedServiceListForceNeedsType
     """Lists the needs that are neither met nor cancelled, newest first."""
 
+    WatchForceNeeds: _NeedServiceWatchForceNeedsType
+    """Streams every need that changes, from a position on; also that one is over."""
+
 NeedServiceAsyncStub: typing_extensions.TypeAlias = NeedServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.need_service_pb2.ListForceNeedsRequest,
         anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsRequest,
+        anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse,
     ],
 ]
 
@@ -84,5 +115,13 @@ class NeedServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse, collections.abc.Awaitable[anlan.dispatch.v1.need_service_pb2.ListForceNeedsResponse]]:
         """Lists the needs that are neither met nor cancelled, newest first."""
+
+    @abc.abstractmethod
+    def WatchForceNeeds(
+        self,
+        request: anlan.dispatch.v1.need_service_pb2.WatchForceNeedsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse], collections.abc.AsyncIterator[anlan.dispatch.v1.need_service_pb2.WatchForceNeedsResponse]]:
+        """Streams every need that changes, from a position on; also that one is over."""
 
 def add_NeedServiceServicer_to_server(servicer: NeedServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -29,7 +29,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/resources/v1/need_service.proto\x12\x12\x61nlan.resources.v1\x1a#anlan/command/v1/need_service.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n\x08OpenNeed\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x30\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategory\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12#\n\x05place\x18\x07 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x32\n\x0eneeded_by_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\t \x01(\t\x12\x11\n\tcommitted\x18\n \x01(\x03\x12\x11\n\tremaining\x18\x0b \x01(\x03\x12.\n\nraise_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65xercise\x18\r \x01(\t\x12\x10\n\x08position\x18\x0e \x01(\x03\"\xae\x02\n\x16ListSupplyNeedsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x08\x63\x61tegory\x18\x04 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategoryB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12:\n\x06\x61\x64\x63ode\x18\x05 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12(\n\x04read\x18\x06 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x8c\x01\n\x17ListSupplyNeedsResponse\x12+\n\x05needs\x18\x01 \x03(\x0b\x32\x1c.anlan.resources.v1.OpenNeed\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness2y\n\x0bNeedService\x12j\n\x0fListSupplyNeeds\x12*.anlan.resources.v1.ListSupplyNeedsRequest\x1a+.anlan.resources.v1.ListSupplyNeedsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/resources/v1/need_service.proto\x12\x12\x61nlan.resources.v1\x1a#anlan/command/v1/need_service.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x02\n\x08OpenNeed\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x30\n\x08\x63\x61tegory\x18\x03 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategory\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12#\n\x05place\x18\x07 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x32\n\x0eneeded_by_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04note\x18\t \x01(\t\x12\x11\n\tcommitted\x18\n \x01(\x03\x12\x11\n\tremaining\x18\x0b \x01(\x03\x12.\n\nraise_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x65xercise\x18\r \x01(\t\x12\x10\n\x08position\x18\x0e \x01(\x03\"\xae\x02\n\x16ListSupplyNeedsRequest\x12\x1d\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xf4\x03(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x08\x63\x61tegory\x18\x04 \x01(\x0e\x32\x1e.anlan.command.v1.NeedCategoryB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12:\n\x06\x61\x64\x63ode\x18\x05 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\x12(\n\x04read\x18\x06 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x8c\x01\n\x17ListSupplyNeedsResponse\x12+\n\x05needs\x18\x01 \x03(\x0b\x32\x1c.anlan.resources.v1.OpenNeed\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\xb8\x01\n\x17WatchSupplyNeedsRequest\x12 \n\x0fresume_position\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12?\n\x0bincident_id\x18\x02 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12:\n\x06\x61\x64\x63ode\x18\x03 \x01(\tB*\xbaH\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$\"f\n\x18WatchSupplyNeedsResponse\x12*\n\x04need\x18\x01 \x01(\x0b\x32\x1c.anlan.resources.v1.OpenNeed\x12\x0c\n\x04over\x18\x02 \x01(\x08\x12\x10\n\x08position\x18\x03 \x01(\x03\x32\xea\x01\n\x0bNeedService\x12j\n\x0fListSupplyNeeds\x12*.anlan.resources.v1.ListSupplyNeedsRequest\x1a+.anlan.resources.v1.ListSupplyNeedsResponse\x12o\n\x10WatchSupplyNeeds\x12+.anlan.resources.v1.WatchSupplyNeedsRequest\x1a,.anlan.resources.v1.WatchSupplyNeedsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,12 +44,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTSUPPLYNEEDSREQUEST'].fields_by_name['category']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_LISTSUPPLYNEEDSREQUEST'].fields_by_name['adcode']._loaded_options = None
   _globals['_LISTSUPPLYNEEDSREQUEST'].fields_by_name['adcode']._serialized_options = b'\272H\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$'
+  _globals['_WATCHSUPPLYNEEDSREQUEST'].fields_by_name['resume_position']._loaded_options = None
+  _globals['_WATCHSUPPLYNEEDSREQUEST'].fields_by_name['resume_position']._serialized_options = b'\272H\004\"\002(\000'
+  _globals['_WATCHSUPPLYNEEDSREQUEST'].fields_by_name['incident_id']._loaded_options = None
+  _globals['_WATCHSUPPLYNEEDSREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$'
+  _globals['_WATCHSUPPLYNEEDSREQUEST'].fields_by_name['adcode']._loaded_options = None
+  _globals['_WATCHSUPPLYNEEDSREQUEST'].fields_by_name['adcode']._serialized_options = b'\272H\'r%2#^([0-9]{6}([0-9]{3}([0-9]{3})?)?)?$'
   _globals['_OPENNEED']._serialized_start=214
   _globals['_OPENNEED']._serialized_end=583
   _globals['_LISTSUPPLYNEEDSREQUEST']._serialized_start=586
   _globals['_LISTSUPPLYNEEDSREQUEST']._serialized_end=888
   _globals['_LISTSUPPLYNEEDSRESPONSE']._serialized_start=891
   _globals['_LISTSUPPLYNEEDSRESPONSE']._serialized_end=1031
-  _globals['_NEEDSERVICE']._serialized_start=1033
-  _globals['_NEEDSERVICE']._serialized_end=1154
+  _globals['_WATCHSUPPLYNEEDSREQUEST']._serialized_start=1034
+  _globals['_WATCHSUPPLYNEEDSREQUEST']._serialized_end=1218
+  _globals['_WATCHSUPPLYNEEDSRESPONSE']._serialized_start=1220
+  _globals['_WATCHSUPPLYNEEDSRESPONSE']._serialized_end=1322
+  _globals['_NEEDSERVICE']._serialized_start=1325
+  _globals['_NEEDSERVICE']._serialized_end=1559
 # @@protoc_insertion_point(module_scope)

@@ -41,6 +41,11 @@ class NeedServiceStub(object):
                 request_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsResponse.FromString,
                 _registered_method=True)
+        self.WatchSupplyNeeds = channel.unary_stream(
+                '/anlan.resources.v1.NeedService/WatchSupplyNeeds',
+                request_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.WatchSupplyNeedsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.WatchSupplyNeedsResponse.FromString,
+                _registered_method=True)
 
 
 class NeedServiceServicer(object):
@@ -55,6 +60,13 @@ class NeedServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def WatchSupplyNeeds(self, request, context):
+        """Streams every need that changes, from a position on; also that one is over.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_NeedServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -62,6 +74,11 @@ def add_NeedServiceServicer_to_server(servicer, server):
                     servicer.ListSupplyNeeds,
                     request_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsResponse.SerializeToString,
+            ),
+            'WatchSupplyNeeds': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchSupplyNeeds,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.WatchSupplyNeedsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_need__service__pb2.WatchSupplyNeedsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +110,33 @@ class NeedService(object):
             '/anlan.resources.v1.NeedService/ListSupplyNeeds',
             anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsRequest.SerializeToString,
             anlan_dot_resources_dot_v1_dot_need__service__pb2.ListSupplyNeedsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchSupplyNeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.resources.v1.NeedService/WatchSupplyNeeds',
+            anlan_dot_resources_dot_v1_dot_need__service__pb2.WatchSupplyNeedsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_need__service__pb2.WatchSupplyNeedsResponse.FromString,
             options,
             channel_credentials,
             insecure,

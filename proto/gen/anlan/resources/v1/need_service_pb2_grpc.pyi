@@ -41,7 +41,23 @@ _NeedServiceListSupplyNeedsType = typing_extensions.TypeVar(
     ],
 )
 
-class NeedServiceStub(typing.Generic[_NeedServiceListSupplyNeedsType]):
+_NeedServiceWatchSupplyNeedsType = typing_extensions.TypeVar(
+    '_NeedServiceWatchSupplyNeedsType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse,
+    ],
+)
+
+class NeedServiceStub(typing.Generic[_NeedServiceListSupplyNeedsType, _NeedServiceWatchSupplyNeedsType]):
     """Shows what incidents need of supplies and shelter.
     Whoever answers one says so to anlan.command.v1.NeedService, with the id of a transfer or a shelter.
     """
@@ -52,6 +68,10 @@ class NeedServiceStub(typing.Generic[_NeedServiceListSupplyNeedsType]):
             anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
             anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
         ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.resources.v1.need_service_pb2.WatchSupplyNeedsRequest,
+            anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse,
+        ],
     ], channel: grpc.Channel) -> None: ...
 
     @typing.overload
@@ -60,15 +80,26 @@ class NeedServiceStub(typing.Generic[_NeedServiceListSupplyNeedsType]):
             anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
             anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
         ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.resources.v1.need_service_pb2.WatchSupplyNeedsRequest,
+            anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     ListSupplyNeeds: _NeedServiceListSupplyNeedsType
     """Lists the needs that are neither met nor cancelled, newest first."""
 
+    WatchSupplyNeeds: _NeedServiceWatchSupplyNeedsType
+    """Streams every need that changes, from a position on; also that one is over."""
+
 NeedServiceAsyncStub: typing_extensions.TypeAlias = NeedServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.need_service_pb2.ListSupplyNeedsRequest,
         anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsRequest,
+        anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse,
     ],
 ]
 
@@ -84,5 +115,13 @@ class NeedServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse, collections.abc.Awaitable[anlan.resources.v1.need_service_pb2.ListSupplyNeedsResponse]]:
         """Lists the needs that are neither met nor cancelled, newest first."""
+
+    @abc.abstractmethod
+    def WatchSupplyNeeds(
+        self,
+        request: anlan.resources.v1.need_service_pb2.WatchSupplyNeedsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse], collections.abc.AsyncIterator[anlan.resources.v1.need_service_pb2.WatchSupplyNeedsResponse]]:
+        """Streams every need that changes, from a position on; also that one is over."""
 
 def add_NeedServiceServicer_to_server(servicer: NeedServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
