@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from services.command.domain.casualties import Casualties
 from services.command.domain.grades import Grade
-from services.command.domain.incident import deadline_rules, deadlines, decider, merge
+from services.command.domain.incident import deadline_rules, deadlines, decider, merge, split
 from services.command.domain.incident.deadlines import (
     ConcealmentSuspected,
     DeadlineLifted,
@@ -594,6 +595,32 @@ def test_who_replaces_an_incident_takes_over_its_running_clocks() -> None:
     ]
     assert "DeadlineRebased disaster-initial-1" in of(taken, DeadlineRebased)
     assert goes_on.clocks["disaster-initial"].due_at == at(60)
+
+
+def test_what_was_split_off_is_on_the_clock_from_then_on() -> None:
+    """Until then it was reported as part of the other."""
+    begun = split.SplitBegun(
+        incident_id="i0",
+        adcode=known.PLACE.adcode,
+        new_incident_id="i1",
+        title="另一处滑坡",
+        type_code=LANDSLIDE,
+        place=known.PLACE,
+        reports=(
+            split.Leaving(report_id="r1", casualties=Casualties(dead=1), reported_at=at(-300)),
+        ),
+        tasks={},
+        assignments=(),
+        reason="两处",
+        begun_by="commander.li",
+        occurred_at=at(10),
+    )
+    story = Story()
+    story.do(split.OpenSplit(by=known.LI, incident_id="i1", begun=begun, occurred_at=at(10)))
+
+    assert story.clocks["disaster-initial"].started_at == at(10)
+    assert story.clocks["geological-express"].started_at == at(10)
+    assert of(story.events, DeadlineMissed) == []
 
 
 # Suspicion.
