@@ -157,6 +157,7 @@ async def test_the_earliest_time_limit_rings_first_and_a_scripted_one_by_its_own
         ],
         exercise="drill",
     )
+    played = [replace(event, position=event.position + 1000) for event in played]
 
     def shown(clock: datetime) -> exercise.ExerciseClockAdvanced:
         return exercise.ExerciseClockAdvanced(

@@ -9,12 +9,13 @@ import msgspec
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
     String,
     Table,
     Text,
     and_,
+    bindparam,
+    select,
     update,
 )
 
@@ -51,6 +52,10 @@ NEEDS = Table(
     Column("position", BigInteger, nullable=False, index=True),
 )
 OPEN = tuple(state for state in NeedState if state not in needs.ENDED)
+
+# Built once: building a statement costs more than running it.
+MINE = and_(NEEDS.c.incident_id == bindparam("about"), NEEDS.c.need_id == bindparam("need"))
+ROW, CHANGE = select(NEEDS).where(MINE), update(NEEDS).where(MINE)
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,15 +94,10 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
     if isinstance(event, needs.NeedRaised):
         connection.execute(NEEDS.insert(), _raised(recorded, event))
     elif isinstance(event, needs.Event):
-        mine = _of(event.incident_id, event.need_id)
-        row = connection.execute(NEEDS.select().where(mine)).one()
-        connection.execute(
-            update(NEEDS).where(mine).values(**_changed(row, event), position=recorded.position)
-        )
-
-
-def _of(incident_id: str, need_id: str) -> ColumnElement[bool]:
-    return and_(NEEDS.c.incident_id == incident_id, NEEDS.c.need_id == need_id)
+        mine = {"about": event.incident_id, "need": event.need_id}
+        row = connection.execute(ROW, mine).one()
+        changed = {**_changed(row, event), "position": recorded.position}
+        connection.execute(CHANGE, mine | changed)
 
 
 def _changed(row: Any, event: needs.Event) -> Mapping[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from sqlalchemy import (
     BigInteger,
@@ -12,8 +12,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    case,
-    func,
+    and_,
+    bindparam,
+    select,
     update,
 )
 
@@ -45,32 +46,33 @@ OBJECTIVES = Table(
     Column("position", BigInteger, nullable=False),
 )
 
+# Built once: building a statement costs more than running it.
+MINE = and_(
+    OBJECTIVES.c.incident_id == bindparam("about"),
+    OBJECTIVES.c.objective_id == bindparam("objective"),
+)
+ROW, CHANGE = select(OBJECTIVES).where(MINE), update(OBJECTIVES).where(MINE)
+
 
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
     if isinstance(event, objectives.ObjectiveSet):
         connection.execute(OBJECTIVES.insert(), _set(recorded, event))
     elif isinstance(event, objectives.Event):
-        connection.execute(
-            update(OBJECTIVES)
-            .where(OBJECTIVES.c.incident_id == event.incident_id)
-            .where(OBJECTIVES.c.objective_id == event.objective_id)
-            .values(**_changed(event), position=recorded.position)
-        )
+        mine = {"about": event.incident_id, "objective": event.objective_id}
+        row = connection.execute(ROW, mine).one()
+        changed = {**_changed(row, event), "position": recorded.position}
+        connection.execute(CHANGE, mine | changed)
 
 
-def _changed(event: objectives.Event) -> dict[str, object]:
+def _changed(row: Any, event: objectives.Event) -> dict[str, object]:
     at = micros(event.occurred_at)
     match event:
         case objectives.ObjectiveSet():
             return {}
         case objectives.ObjectiveProgressReported():
-            column = OBJECTIVES.c
-            newest = func.coalesce(column.reported_at, at) <= at
-            return {
-                "percent": case((newest, event.percent), else_=column.percent),
-                "note": case((newest, event.note), else_=column.note),
-                "reported_at": case((newest, at), else_=column.reported_at),
-            }
+            if row.reported_at is not None and at < row.reported_at:  # said before what stands
+                return {}
+            return {"percent": event.percent, "note": event.note, "reported_at": at}
         case objectives.ObjectiveClosed():
             return {
                 "state": event.outcome,

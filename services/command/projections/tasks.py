@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -16,8 +15,8 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    case,
-    func,
+    bindparam,
+    select,
     update,
 )
 
@@ -66,15 +65,19 @@ OPEN = tuple(state for state in TaskState if state not in tasks.ENDED)
 Index("task_waiting", TASKS.c.state, TASKS.c.due_at)
 
 
+# Built once: building a statement costs more than running it.
+MINE = and_(TASKS.c.incident_id == bindparam("about"), TASKS.c.task_id == bindparam("task"))
+ROW, CHANGE = select(TASKS).where(MINE), update(TASKS).where(MINE)
+
+
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
     if isinstance(event, tasks.TaskAssigned):
         connection.execute(TASKS.insert(), _assigned(recorded, event))
     elif isinstance(event, tasks.Event):
-        connection.execute(
-            update(TASKS)
-            .where(_of(event.incident_id, event.task_id))
-            .values(**_changed(recorded, event), position=recorded.position)
-        )
+        mine = {"about": event.incident_id, "task": event.task_id}
+        row = connection.execute(ROW, mine).one()
+        changed = {**_changed(row, recorded, event), "position": recorded.position}
+        connection.execute(CHANGE, mine | changed)
     else:
         _hold(connection, event)
 
@@ -99,24 +102,27 @@ def _hold(connection: Connection, event: decider.Event) -> None:
     connection.execute(update(TASKS).where(leaving).values(held=begun))
 
 
-def _of(incident_id: str, task_id: str) -> ColumnElement[bool]:
-    return and_(TASKS.c.incident_id == incident_id, TASKS.c.task_id == task_id)
-
-
-def _changed(recorded: Recorded, event: tasks.Event) -> dict[str, object]:
+def _changed(row: Any, recorded: Recorded, event: tasks.Event) -> dict[str, object]:
     at = micros(event.occurred_at)
     match event:
         case tasks.TaskAssigned():
             return {}
         case tasks.TaskAccepted():
-            begun = TASKS.c.state == TaskState.IN_PROGRESS
+            begun = row.state == TaskState.IN_PROGRESS
             return {
-                "state": case((begun, TaskState.IN_PROGRESS), else_=TaskState.ACCEPTED),
+                "state": TaskState.IN_PROGRESS if begun else TaskState.ACCEPTED,
                 "accepted_by": event.accepted_by,
                 "accepted_at": at,
             }
         case tasks.TaskProgressReported():
-            return _progressed(event)
+            started = {
+                "state": TaskState.IN_PROGRESS,
+                "started_at": at if row.started_at is None else min(at, row.started_at),
+            }
+            if row.reported_at is not None and at < row.reported_at:  # said before what stands
+                return started
+            said = {"percent": event.percent, "note": event.note, "reported_at": at}
+            return {**started, **said}
         case tasks.TaskCompleted():
             return {
                 "state": TaskState.COMPLETED,
@@ -136,45 +142,25 @@ def _changed(recorded: Recorded, event: tasks.Event) -> dict[str, object]:
                 "ended_by": event.cancelled_by,
             }
         case tasks.TaskReassigned():
-            return _reassigned(recorded, event)
+            return _reassigned(row, recorded, event)
         case tasks.TaskOverdue():
             return {"alarm_at": None}
         case _:
             assert_never(event)
 
 
-def _progressed(event: tasks.TaskProgressReported) -> dict[str, object]:
-    """Keep what was said last, whenever it arrived."""
-    at, column = micros(event.occurred_at), TASKS.c
-    newest = func.coalesce(column.reported_at, at) <= at
-    return {
-        "state": TaskState.IN_PROGRESS,
-        "percent": case((newest, event.percent), else_=column.percent),
-        "note": case((newest, event.note), else_=column.note),
-        "started_at": case(
-            (func.coalesce(column.started_at, at) >= at, at), else_=column.started_at
-        ),
-        "reported_at": case((newest, at), else_=column.reported_at),
-    }
-
-
-def _reassigned(recorded: Recorded, event: tasks.TaskReassigned) -> dict[str, object]:
+def _reassigned(row: Any, recorded: Recorded, event: tasks.TaskReassigned) -> dict[str, object]:
     due_at = None if event.due_at is None else micros(event.due_at)
-    handed = {
-        "assignee": event.assignee,
-        "assignee_kind": event.assignee_kind,
-        "state": TaskState.ASSIGNED,
-        "accepted_by": "",
-        "accepted_at": None,
-    }
-    column = TASKS.c
-    return {
-        **(handed if event.assignee != event.previous_assignee else {}),
+    changed: dict[str, object] = {
         "assignee_kind": event.assignee_kind,
         "due_at": due_at,
-        "alarm_at": case((column.due_at == due_at, column.alarm_at), else_=due_at),
+        "alarm_at": row.alarm_at if row.due_at == due_at else due_at,
         "cause_id": str(recorded.id),
     }
+    if event.assignee == event.previous_assignee:
+        return changed
+    handed = {"assignee": event.assignee, "state": TaskState.ASSIGNED}
+    return {**changed, **handed, "accepted_by": "", "accepted_at": None}
 
 
 def _assigned(recorded: Recorded, event: tasks.TaskAssigned) -> dict[str, object]:
