@@ -16,4 +16,7 @@ class Grade(StrEnum):
     @property
     def rank(self) -> int:
         """1 for ordinary to 4 for especially major."""
-        return list(Grade).index(self) + 1
+        return RANKS[self]
+
+
+RANKS = {grade: rank for rank, grade in enumerate(Grade, 1)}

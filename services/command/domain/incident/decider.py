@@ -33,6 +33,7 @@ from services.command.domain.incident import (
     series,
     series_rules,
     split,
+    starts,
     task_rules,
     tasks,
     transfer,
@@ -375,7 +376,7 @@ def _keep_clocks(
             rules.deadlines.accounted, after.facts, after.deadlines.suspected, event
         )
     ]
-    news = duties.news(events, merge.brought_clocks(command))
+    news = starts.news(events, merge.brought_clocks(command))
     if news is None:
         return [*suspected]
     return [
@@ -577,16 +578,18 @@ def _watched(state: Open, event: Event) -> Open:
     return state if noted is state.deadlines else replace(state, deadlines=noted)
 
 
-def _case(rules: Rules, state: Open) -> duties.Case:
+def _case(rules: Rules, state: Open) -> starts.Case:
     def reaches(counted: Mapping[facts.Metric, int]) -> Grade | None:
         return propose(rules.grading, state.type_code, counted, state.reported_at).grade
 
-    return duties.Case(
+    standing = state.facts.standing()
+    return starts.Case(
         incident_id=state.incident_id,
         adcode=state.adcode,
         type_code=state.type_code,
         facts=state.facts,
-        standing=state.facts.standing(),
+        standing=standing,
+        figures={metric: fact.value for metric, fact in standing.items()},
         grade=grading.in_force(state.grading),
         responding=state.response.level is not None,
         reaches=reaches,

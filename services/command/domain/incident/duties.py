@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import assert_never
 
-from services.command.domain.grades import Grade
-from services.command.domain.incident import (
-    figures,
-    grading,
-    lifecycle,
-    merge,
-    response,
-    series,
-    split,
-)
 from services.command.domain.incident.deadline_rules import missed
 from services.command.domain.incident.deadlines import (
     Deadline,
@@ -31,65 +20,18 @@ from services.command.domain.incident.deadlines import (
     evolve,
     settle,
 )
-from services.command.domain.incident.facts import Fact, Facts, Metric
+from services.command.domain.incident.starts import Case, Grounds, News
 from services.command.domain.incident.statutes import (
-    Condition,
     EvidenceKind,
-    Milestone,
     Rule,
     Start,
     Statutes,
     Window,
 )
 
-OF_INTEREST = (
-    lifecycle.Event
-    | figures.Event
-    | grading.GradeProposed
-    | grading.IncidentGraded
-    | response.Event
-    | series.Event
-    | merge.IncidentAbsorbed
-    | merge.MergeAbandoned
-    | split.Event
-    | Event
-)
 NEVER = datetime.max.replace(tzinfo=UTC)
 NEW_PERIOD = {Start.STABLE, Start.CHANGE}
 """What can start a clock anew after it was met; everything else happens once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """What the clocks of an incident hang on, besides what was received and sent.
-
-    ``grade`` is the one in force, confirmed or proposed since; ``reaches`` tells the one that
-    figures reach.
-    """
-
-    incident_id: str
-    adcode: str
-    type_code: str
-    facts: Facts
-    standing: Mapping[Metric, Fact]
-    grade: Grade | None
-    responding: bool
-    reaches: Callable[[Mapping[Metric, int]], Grade | None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class News:
-    """What just happened: ``at`` its latest instant, ``said_at`` that of its earliest figure.
-
-    ``graded_at`` is when a grade that was just given or proposed was reached, ``brought`` the
-    clocks of an incident that was just merged into this one.
-    """
-
-    at: datetime
-    said_at: datetime | None = None
-    graded_at: datetime | None = None
-    brought: tuple[Deadline, ...] = ()
-    closing: bool = False
 
 
 def follow(statutes: Statutes, case: Case, deadlines: Deadlines, news: News) -> list[Event]:
@@ -101,30 +43,6 @@ def follow(statutes: Statutes, case: Case, deadlines: Deadlines, news: News) -> 
     for clock, rules in statutes.clocks(case.type_code).items():
         watch.keep(clock, rules)
     return watch.events
-
-
-def news(events: Iterable[object], brought: tuple[Deadline, ...] = ()) -> News | None:
-    """Return what events tell the clocks; None when nothing that they hang on has happened."""
-    at, said, graded = list[datetime](), list[datetime](), list[datetime]()
-    for event in events:
-        match event:
-            case lifecycle.IncidentOpened() | lifecycle.ReportAttached():
-                said.append(event.reported_at)
-            case figures.FigureRecorded() | figures.FigureCorrected():
-                said.append(event.occurred_at)
-            case grading.GradeProposed() | grading.IncidentGraded():
-                graded.append(event.reached_at)
-            case _ if not isinstance(event, OF_INTEREST):
-                continue
-        at.append(event.occurred_at)
-    if not at:
-        return None
-    return News(
-        at=max(at),
-        said_at=min(said, default=None),
-        graded_at=min(graded, default=None),
-        brought=brought,
-    )
 
 
 def closing(statutes: Statutes, case: Case, deadlines: Deadlines, at: datetime) -> list[Event]:
@@ -150,7 +68,7 @@ class _Watch:
         self._case = case
         self._deadlines = deadlines
         self._news = news
-        self._figures = {metric: fact.value for metric, fact in case.standing.items()}
+        self._grounds = Grounds(statutes, case, news)
 
     def keep(self, clock: str, rules: Sequence[Rule]) -> None:
         by_id = {rule.rule: rule for rule in rules}
@@ -174,7 +92,7 @@ class _Watch:
         windows = [
             (rule, self._statutes.window(rule, start))
             for rule in rules
-            if (start := self._start(rule, last)) is not None
+            if (start := self._grounds.start(rule, last, self._deadlines)) is not None
         ]
         windows += [
             (rule, Window(opens_at=one.started_at, due_at=one.due_at, closes_at=one.closes_at))
@@ -183,87 +101,6 @@ class _Watch:
             if one.rule == rule.rule
         ]
         return min(windows, key=lambda one: one[1].due_at, default=None)
-
-    def _start(self, rule: Rule, last: Deadline | None) -> datetime | None:
-        """Return from when the rule binds; None while it does not."""
-        known = self._deadlines
-        if rule.until_stable and known.stable_at is not None:
-            return None
-        if rule.when is not None and not rule.when.holds(
-            self._case.grade, self._figures, responding=self._case.responding
-        ):
-            return None
-        match rule.starts:
-            case Start.RECEIPT:
-                start = known.received_at
-            case Start.OCCURRENCE:
-                start = known.milestones.get(Milestone.OCCURRED, known.received_at)
-            case Start.STATED_OCCURRENCE:
-                start = known.milestones.get(Milestone.OCCURRED)
-            case Start.CONDITION:
-                start = self._known_at(rule, last)
-            case Start.CHANGE:
-                start = self._changed_at(rule)
-            case Start.STABLE:
-                start = known.stable_at
-            case Start.INVESTIGATED:
-                start = known.milestones.get(Milestone.INVESTIGATED)
-            case _:
-                assert_never(rule.starts)
-        if start is None:
-            return None
-        if rule.recurs and last is not None and last.lifted_at is not None:
-            start = max(start, last.lifted_at)
-        return max(start, known.since or start)
-
-    def _known_at(self, rule: Rule, last: Deadline | None) -> datetime | None:
-        """Return since when it was known that the rule's condition holds.
-
-        Searched only where the news may have changed the answer.
-        """
-        if rule.when is None:
-            return self._deadlines.received_at
-        news = self._news
-        if last is None or last.rule != rule.rule or last.lifted_at is not None:
-            return self._counted_at(rule.when) or news.graded_at or news.at
-        if news.said_at is None or news.said_at >= last.started_at:
-            return last.started_at
-        return min(self._counted_at(rule.when) or last.started_at, last.started_at)
-
-    def _counted_at(self, when: Condition) -> datetime | None:
-        """Return when figures that reach the condition had first been said."""
-        facts = self._case.facts
-        live = [fact for fact in facts.known.values() if fact.fact_id not in facts.ended]
-        for moment in sorted({fact.occurred_at for fact in live}):
-            known = {fact.fact_id: fact for fact in live if fact.occurred_at <= moment}
-            then = Facts(known=known, authoritative=facts.authoritative & known.keys()).standing()
-            figures = {metric: fact.value for metric, fact in then.items()}
-            if when.counted(figures) or when.graded(self._case.reaches(figures)):
-                return moment
-        return None
-
-    def _changed_at(self, rule: Rule) -> datetime | None:
-        """Return since when the figures are not those that the recipient has been told."""
-        sent = [
-            one
-            for one in self._deadlines.evidence
-            if one.kind is EvidenceKind.SITUATION_REPORT
-            and self._statutes.is_recipient(rule.recipient, one.recipient)
-        ]
-        if not sent:
-            return None
-        last = max(sent, key=lambda one: one.number)
-        changed = [
-            fact.occurred_at
-            for metric in rule.met_by.stating
-            if (fact := self._case.standing.get(metric)) is not None
-            and fact.value != last.figures.get(metric, 0)
-        ]
-        occurred = self._deadlines.milestones.get(Milestone.OCCURRED, self._deadlines.received_at)
-        if not changed or occurred is None:
-            return None
-        start = min(changed)
-        return start if start <= occurred + timedelta(days=rule.within_days) else None
 
     def _set(self, clock: str, rule: Rule, window: Window) -> None:
         """Start the clock that is owed and does not run, or move it back."""
@@ -377,7 +214,7 @@ class _Watch:
             case EvidenceKind.SITUATION_REPORT:
                 kinds = not proof.reports or one.report in proof.reports
                 stated = all(
-                    one.figures.get(metric, 0) == self._figures.get(metric, 0)
+                    one.figures.get(metric, 0) == self._case.figures.get(metric, 0)
                     for metric in proof.stating
                 )
                 return kinds and stated and self._reached(one, rule)
