@@ -191,6 +191,18 @@ def test_progress_that_was_said_earlier_does_not_replace_what_stands() -> None:
     assert work_now.tasks["t1"].percent == 60
 
 
+def test_belated_progress_is_recorded_once_however_often_it_comes() -> None:
+    early = replace(report, percent=20, note="出发", occurred_at=NOW)
+    was = replace(reported, percent=20, note="出发", occurred_at=NOW)
+    aim = replace(progress, percent=20, occurred_at=NOW - timedelta(minutes=5))
+    then = replace(progressed, percent=20, occurred_at=aim.occurred_at)
+
+    given(opened, assigned, reported).when(early).then(was)
+    given(opened, assigned, reported, was).when(early).then()
+    given(opened, aimed, progressed).when(aim).then(then)
+    given(opened, aimed, progressed, then).when(aim).then()
+
+
 def test_a_time_limit_that_was_moved_rings_at_its_new_time_only() -> None:
     later = IN_AN_HOUR + timedelta(hours=1)
     extend = replace(hand_over, assignee="chen", due_at=later)

@@ -112,7 +112,10 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objectives:
+    """``heard`` is every progress report: one may come again when it stands no more."""
+
     objectives: Mapping[str, Objective] = field(default_factory=dict)
+    heard: frozenset[tuple[str, datetime, int, str]] = frozenset()
 
 
 def decide(command: Command, adcode: str, aims: Objectives) -> list[Event]:
@@ -121,7 +124,7 @@ def decide(command: Command, adcode: str, aims: Objectives) -> list[Event]:
     objective = _known(command.incident_id, command.objective_id, aims)
     match command:
         case ReportObjectiveProgress():
-            return report(command, adcode, objective)
+            return report(command, adcode, objective, aims)
         case CloseObjective():
             return close(command, adcode, objective)
         case _:
@@ -154,10 +157,13 @@ def set_(command: SetObjective, adcode: str, aims: Objectives) -> list[Objective
     )
 
 
-def report(command: ReportObjectiveProgress, adcode: str, objective: Objective) -> list[Event]:
+def report(
+    command: ReportObjectiveProgress, adcode: str, objective: Objective, aims: Objectives
+) -> list[Event]:
     _require_open(command.objective_id, objective)
-    said = (objective.percent, objective.note)
-    if objective.reported_at is not None and said == (command.percent, command.note):
+    said = (command.percent, command.note)
+    stands = objective.reported_at is not None and said == (objective.percent, objective.note)
+    if stands or (command.objective_id, command.occurred_at, *said) in aims.heard:
         return []
     return [
         ObjectiveProgressReported(
@@ -196,7 +202,11 @@ def evolve(aims: Objectives, event: Event) -> Objectives:
         now = _advance(aims.objectives[event.objective_id], event)
     else:
         return aims
-    return replace(aims, objectives={**aims.objectives, event.objective_id: now})
+    heard = aims.heard
+    if isinstance(event, ObjectiveProgressReported):
+        heard |= {(event.objective_id, event.occurred_at, event.percent, event.note)}
+    known = {**aims.objectives, event.objective_id: now}
+    return replace(aims, objectives=known, heard=heard)
 
 
 def _advance(objective: Objective, event: ObjectiveProgressReported | ObjectiveClosed) -> Objective:

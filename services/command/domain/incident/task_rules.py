@@ -44,7 +44,7 @@ def decide(
         case AcceptTask():
             return accept(command, adcode, task)
         case ReportTaskProgress():
-            return report(command, adcode, task)
+            return report(command, adcode, task, work)
         case CompleteTask():
             return complete(command, adcode, task)
         case CancelTask():
@@ -110,11 +110,12 @@ def accept(command: AcceptTask, adcode: str, task: Task) -> list[Event]:
     ]
 
 
-def report(command: ReportTaskProgress, adcode: str, task: Task) -> list[Event]:
+def report(command: ReportTaskProgress, adcode: str, task: Task, work: Work) -> list[Event]:
     _require_own(command, task)
     _require_open(command, task)
-    said = (task.percent, task.note)
-    if task.state is TaskState.IN_PROGRESS and said == (command.percent, command.note):
+    said = (command.percent, command.note)
+    stands = task.state is TaskState.IN_PROGRESS and said == (task.percent, task.note)
+    if stands or (command.task_id, command.occurred_at, *said) in work.heard:
         return []
     return [
         TaskProgressReported(
@@ -211,7 +212,11 @@ def evolve(work: Work, event: Event) -> Work:
     task = work.tasks.get(event.task_id)
     if task is None:
         return work
-    return replace(work, tasks={**work.tasks, event.task_id: _advance(task, event)})
+    heard = work.heard
+    if isinstance(event, TaskProgressReported):
+        heard |= {(event.task_id, event.occurred_at, event.percent, event.note)}
+    now = {**work.tasks, event.task_id: _advance(task, event)}
+    return replace(work, tasks=now, heard=heard)
 
 
 def _advance(task: Task, event: Event) -> Task:

@@ -242,7 +242,10 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
+    """``heard`` is every progress report: one may come again when it stands no more."""
+
     tasks: Mapping[str, Task] = field(default_factory=dict)
+    heard: frozenset[tuple[str, datetime, int, str]] = frozenset()
 
     def open(self) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks.values() if task.state not in ENDED)
