@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from math import asin, atan2, cos, degrees, radians, sin
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -65,7 +66,7 @@ def test_three_calls_about_one_landslide_are_offered_with_the_reason() -> None:
     assert alike.score == pytest.approx(0.6 * (1 - 400 / 2000) + 0.4 * (1 - 6 / 240))
 
 
-NEITHER_POINT: dict[str, object] = {"latitude": None, "longitude": None}
+NEITHER_POINT: Any = {"latitude": None, "longitude": None}
 CASES: dict[str, tuple[Spot, Likeness | None, TypeRelation | None]] = {
     "the same place and time": (another(), Likeness.NEAR, TypeRelation.SAME),
     "at the edge of its radius": (another(metres=1999), Likeness.NEAR, TypeRelation.SAME),

@@ -8,7 +8,7 @@ from functools import reduce
 import pytest
 
 from services.command.domain.casualties import Casualties
-from services.command.domain.incident import decider, lifecycle, links, merge, split
+from services.command.domain.incident import decider, decisions, lifecycle, links, merge, split
 from services.command.domain.incident.decider import Merged, Open
 from services.command.domain.incident.facts import Metric, said_by_report
 from services.command.domain.incident.merge import Merges, Standing
@@ -63,11 +63,11 @@ def test_what_was_merged_is_read_only_and_names_who_goes_on(
 
 
 def test_what_a_decision_lacks_is_added_after_the_merge() -> None:
-    dissent = known.decisions.RecordDissent(
+    dissent = decisions.RecordDissent(
         by=LI,
         incident_id="i1",
         decision_id="d1",
-        dissent=known.decisions.Dissent(dissenter="镇长", text="应先评估"),
+        dissent=decisions.Dissent(dissenter="镇长", text="应先评估"),
         occurred_at=NOW,
     )
     state = after(opened, known.recorded, facts.begun, facts.merged)

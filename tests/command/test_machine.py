@@ -121,9 +121,7 @@ class Incident(RuleBasedStateMachine):
     @invariant()
     def somebody_commands_from_the_first_establishment_on(self) -> None:
         commanders = [
-            was.post.commander
-            for state in self.states
-            if (was := decider.there(state)) is not None
+            was.post.commander for state in self.states if (was := decider.there(state)) is not None
         ]
         for earlier, later in pairwise(commanders):
             assert later is not None or earlier is None

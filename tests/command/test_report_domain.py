@@ -92,7 +92,8 @@ joined = ReportJoined(
     report_id="r1", incident_id="i1", casualties=HARMED, reported_at=THEN, occurred_at=NOW
 )
 rejected = ReportRejected(report_id="r1", reason="误报", occurred_at=NOW)
-SETTLING: list[Command] = [verify, join, reject]
+Settling = VerifyReport | JoinReport | RejectReport
+SETTLING: list[Settling] = [verify, join, reject]
 
 ORDER = Order(
     issuer="怀化市应急管理局", number="怀应急〔2026〕18 号", reply_due_at=THEN + timedelta(hours=2)
@@ -163,7 +164,7 @@ def test_an_unknown_report_cannot_be_settled(command: Command) -> None:
 
 
 @pytest.mark.parametrize("command", SETTLING)
-def test_a_report_of_another_region_is_not_ours_to_settle(command: Command) -> None:
+def test_a_report_of_another_region_is_not_ours_to_settle(command: Settling) -> None:
     given(submitted).when(replace(command, by=NEIGHBOUR)).then_refused("OUTSIDE_JURISDICTION")
 
 
@@ -261,7 +262,9 @@ def test_what_was_corrected_stays_on_record_and_is_not_settled_any_more() -> Non
 def test_what_was_settled_before_it_was_corrected_stays_settled(settlement: Event) -> None:
     given(warned, settlement).when(supersede).then(superseded)
     given(warned, settlement, superseded).when(supersede).then()
-    again = {ReportVerified: verify, ReportJoined: join, ReportRejected: reject}[type(settlement)]
+    again: Command = {ReportVerified: verify, ReportJoined: join, ReportRejected: reject}[
+        type(settlement)
+    ]
     given(warned, settlement, superseded).when(again).then()
 
 
