@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Table, create_engine, select
 
 from anlan.command.v1 import command_post_service_pb2 as pb
+from anlan.events.v1 import incident_events_pb2 as events_pb
+from services.command.codec import INCIDENT_CODEC, UNNAMED_TRANSFER
 from services.command.domain.incident import decider, organisation, post, transfer
 from services.command.domain.incident.roles import Kind
 from services.command.projections import COMMAND
 from services.command.projections.command_post import HEADQUARTERS, HOLDINGS, TENURES, TRANSFERS
 from services.command.projections.incidents import INCIDENTS
 from services.command.projections.shared import METADATA
+from services.command.relay import public
 from services.command.servicer import post_messages
 from services.runtime.times import from_proto, to_proto
 from tests.command import incidents as known
@@ -231,6 +236,75 @@ def test_the_catalogue_says_what_each_role_may_and_each_act_needs() -> None:
     assert list(needs["SubmitSituationReport"].exempt_roles) == ["service", "duty_officer"]
     assert needs["RecordDecision"].superior
     assert not needs["AcceptTransfer"].capability
+
+
+def told(event: decider.Event) -> Message:
+    """Return what the world hears of an event."""
+    [_, recording] = recorded([known.opened, event])
+    published = public(recording)
+    assert published is not None
+    cls: type[Message] = getattr(events_pb, published.type.rpartition(".")[2])
+    return cls.FromString(published.payload)
+
+
+def test_the_world_hears_of_a_transfer_from_its_proposal_to_its_instant() -> None:
+    named = replace(known.proposed, effective_at=later(60))
+    agreed = replace(known.transferred, effective_at=later(60))
+
+    assert told(named) == events_pb.TransferProposed(
+        incident_id="i1",
+        transfer_id="x1",
+        outgoing="commander.li",
+        incoming="mayor.zhang",
+        proposed_by="commander.li",
+        briefing="两人被困",
+        effective_time=to_proto(later(60)),
+        occur_time=to_proto(known.NOW),
+    )
+    assert told(agreed) == events_pb.CommandTransferred(
+        incident_id="i1",
+        outgoing="commander.li",
+        incoming="mayor.zhang",
+        occur_time=to_proto(known.NOW),
+        effective_time=to_proto(later(60)),
+        concerned=["commander.li", "mayor.zhang"],
+    )
+    assert told(replace(taken, instead_of="chen")) == events_pb.CommandTransferred(
+        incident_id="i1",
+        outgoing="commander.li",
+        incoming="prefect.hu",
+        occur_time=to_proto(known.NOW),
+        effective_time=to_proto(known.NOW),
+        taken=True,
+        reason="灾情扩大",
+        instead_of="chen",
+        concerned=["commander.li", "prefect.hu"],
+    )
+    for ended in (declined, withdrawn):
+        message = told(ended)
+        assert isinstance(message, events_pb.TransferDeclined | events_pb.TransferWithdrawn)
+        assert (message.outgoing, message.incoming) == ("commander.li", "mayor.zhang")
+    [_, quiet] = recorded([known.opened, known.acknowledged])
+    assert public(quiet) is None
+
+
+def test_what_was_stored_before_transfers_had_steps_is_still_told() -> None:
+    golden = Path(__file__).with_name("golden")
+    old = [
+        INCIDENT_CODEC.decode(type_, (golden / f"{type_}.json").read_bytes())
+        for type_ in ("CommandEstablished.v1", "TransferProposed.v1", "CommandTransferred.v1")
+    ]
+    state = decider.there(decider.fold([known.opened, *old], decider.INITIAL))
+
+    assert state is not None
+    assert state.post.commander == "mayor.zhang"
+    assert [tenure.since for tenure in state.post.succession.tenures] == [
+        event.occurred_at for event in (old[0], old[2])
+    ]
+    waiting = decider.there(decider.fold([known.opened, *old[:2]], decider.INITIAL))
+    assert waiting is not None
+    reading = replace(known.acknowledge, transfer_id=UNNAMED_TRANSFER)
+    assert known.decide(reading, waiting)
 
 
 facts = st.lists(st.sampled_from([*known.EVENTS[1:-2], *EVENTS]), max_size=12)

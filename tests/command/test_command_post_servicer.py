@@ -361,10 +361,7 @@ async def test_the_catalogue_is_told(post: Post) -> None:
 
 
 async def test_an_incident_without_command_has_an_empty_post(post: Post) -> None:
-    incident_id = await post.opened()
-    opened = await post.incident(incident_id, 0)
-
-    chart = await post.chart(incident_id, opened.position)
+    chart = await post.chart(await post.opened())
     unknown = await refusal(post.chart("nowhere"))
 
     assert not chart.commander

@@ -16,7 +16,7 @@ from services.command.domain.incident.roles import PostTable
 from services.command.projections.command_post import HEADQUARTERS, HOLDINGS, TENURES, TRANSFERS
 from services.command.projections.incidents import INCIDENTS
 from services.command.servicer import post_messages
-from services.command.servicer.acting import Incidents, act, commands_from
+from services.command.servicer.acting import Incidents, act, commands_from, row_follows
 from services.runtime import call, reading
 from services.runtime.handle import derived_id
 from services.runtime.readmodel import ReadModel
@@ -175,6 +175,14 @@ class CommandPostServicer(CommandPostServiceServicer):
     async def GetCommandPost(
         self, request: pb.GetCommandPostRequest, context: Any
     ) -> pb.GetCommandPostResponse:
+        answer = await self._chart(request)
+        if answer is None and await row_follows(self.model, self.incidents, request):
+            answer = await self._chart(request)
+        if answer is None:
+            raise lifecycle.unknown(request.incident_id)
+        return answer
+
+    async def _chart(self, request: pb.GetCommandPostRequest) -> pb.GetCommandPostResponse | None:
         now = self.now()
         async with reading.rows(self.model, request.read, now) as (connection, seen):
 
@@ -184,7 +192,7 @@ class CommandPostServicer(CommandPostServiceServicer):
 
             incidents = await of(INCIDENTS)
             if not incidents:
-                raise lifecycle.unknown(request.incident_id)
+                return None
             rows = post_messages.Rows(
                 incident=incidents[0],
                 tenures=await of(TENURES),

@@ -27,15 +27,19 @@ from services.command.servicer import (
     post_messages,
     series_messages,
 )
-from services.command.servicer.acting import Incidents, act, commands_from, waiting_transfer
+from services.command.servicer.acting import (
+    Incidents,
+    act,
+    commands_from,
+    row_follows,
+    waiting_transfer,
+)
 from services.command.servicer.page import Page, Tables
 from services.command.servicer.planning import Planning
 from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
 from services.runtime.readmodel import ReadModel, Seen
 from services.runtime.times import said, to_proto
-
-ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +235,7 @@ class IncidentServicer(IncidentServiceServicer):
         self, request: pb.GetIncidentRequest, context: Any
     ) -> pb.GetIncidentResponse:
         answer = await self._page(request)
-        if answer is None and await self._row_follows(request):
+        if answer is None and await row_follows(self.model, self.incidents, request):
             answer = await self._page(request)
         if answer is None:
             raise lifecycle.unknown(request.incident_id)
@@ -248,23 +252,6 @@ class IncidentServicer(IncidentServiceServicer):
         if answer is not None:
             reading.freshen(answer.freshness, seen)
         return answer
-
-    async def _row_follows(self, request: pb.GetIncidentRequest) -> bool:
-        """Let the rows catch up with an incident that was opened a moment ago.
-
-        Nobody shall hear that there is no such incident of one that there is.
-        """
-        if request.read.WhichOneof("as_of"):
-            return False
-        there = select(INCIDENTS.c.position).where(INCIDENTS.c.incident_id == request.incident_id)
-        for _ in range(ROWS_LOOKED_AT):
-            async with self.model.read() as (connection, seen):
-                if await connection.scalar(there) is not None:
-                    return True
-            if await self.incidents.glimpse(request.incident_id) is None:
-                return False
-            await self.model.advanced(seen.position, ROWS_FOLLOW_S)
-        return False
 
     async def ListIncidents(
         self, request: pb.ListIncidentsRequest, context: Any
