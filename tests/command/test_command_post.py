@@ -8,7 +8,7 @@ from typing import get_args
 
 import pytest
 
-from services.command.domain.incident import decider, organisation, post
+from services.command.domain.incident import decider, post
 from services.command.domain.incident.decider import Closed, Event, Merged, Open
 from services.command.domain.incident.roles import COMMANDER, MEMBER, Kind
 from services.command.domain.incident.series import SituationReportKind
@@ -416,9 +416,22 @@ def test_a_headquarters_always_has_its_head() -> None:
     gone = replace(relieve, headquarters_id="h1", role="commander_in_chief", subject="mayor.zhang")
     followed = decide(head, state(*COMMANDED, founded))
 
-    assert [type(event) for event in followed] == [
-        organisation.RoleRelieved,
-        organisation.RoleAssigned,
+    assert followed == [
+        replace(
+            relieved,
+            headquarters_id="h1",
+            role="commander_in_chief",
+            title="总指挥",
+            subject="mayor.zhang",
+            reason="SUCCEEDED",
+        ),
+        replace(
+            assigned,
+            headquarters_id="h1",
+            role="commander_in_chief",
+            title="总指挥",
+            subject="chen",
+        ),
     ]
     given(*COMMANDED, founded).when(gone).then_refused("HEAD_REQUIRED")
     given(*COMMANDED, founded, *followed).when(head).then()

@@ -26,6 +26,9 @@ from services.command.domain.incident.organisation import (
 from services.command.domain.incident.roles import MEMBER, HeadquartersRule, Kind, PostTable, Role
 from services.runtime.rejection import AlreadyExists, Invalid, NotFound, Rejection
 
+SUCCEEDED = "SUCCEEDED"
+"""Why a head is relieved: another follows at the same instant."""
+
 
 def decide(
     table: PostTable, command: Command, adcode: str, organisation: Organisation, moment: datetime
@@ -158,7 +161,7 @@ def assign(
         role=command.role,
         title=role.name,
         subject=holders[0],
-        reason=f"由 {command.subject} 接任",
+        reason=SUCCEEDED,
         occurred_at=command.occurred_at,
         effective_at=moment,
     )
