@@ -144,7 +144,7 @@ def _module(name: str) -> tuple[str, ...]:
 def _environment() -> dict[str, str]:
     """Pass on ours, less the ANLAN_… that would point a child elsewhere, plus the way to us."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("ANLAN_")}
-    passed_on = ("ANLAN_LOG_LEVEL", "ANLAN_REFERENCE")
+    passed_on = ("ANLAN_LOG_LEVEL", "ANLAN_REFERENCE", "ANLAN_DELIVERY_BACKOFF_S")
     kept |= {key: os.environ[key] for key in passed_on if key in os.environ}
     inherited = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     roots = [*stubs.reach(), *(str(Path(entry).resolve()) for entry in inherited if entry)]

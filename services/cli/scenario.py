@@ -96,6 +96,7 @@ class Scenario:
 
     ``director`` advances the exercise's own clock; without one the exercise runs on the wall's.
     ``plans`` are the samples that it needs in force, by the names of their files.
+    ``shrinks`` says whether durations shrink with the speed; else they are sent as they stand.
     """
 
     drill: str
@@ -107,6 +108,7 @@ class Scenario:
     director: Person | None
     steps: tuple[Step, ...]
     plans: tuple[str, ...] = ()
+    shrinks: bool = True
 
     def request_id(self, number: str) -> UUID:
         """Return the id of a step's request: the same whenever this run is played again."""
@@ -146,7 +148,7 @@ def build(
         )
     except json_format.ParseError as error:
         raise BadScenario(f"step {act.number}, {act.rpc}: {error}") from None
-    for duration in _durations(request):
+    for duration in _durations(request) if scenario.shrinks else ():
         duration.FromTimedelta(scaled(duration.ToTimedelta(), speed))
     return request
 

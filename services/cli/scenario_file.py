@@ -31,6 +31,7 @@ RACER_KEYS = {"actor", "call", "with", "because"}
 AWAIT_KEYS = {"call", "with", "each", "until", "within"}
 RUN_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$")
 WAIT_WITHIN_S = 30.0
+DURATIONS = {"shrink": True, "as said": False}
 
 
 def load(path: Path, run: str = "", start: datetime | None = None) -> Scenario:
@@ -69,12 +70,19 @@ def _scenario(tree: Mapping[str, Any], run: str, start: datetime | None) -> Scen
         incident=filled(str(_need(tree, "incident", "the scenario")), {"run": run}, "incident"),
         receiver=bool(tree.get("receiver", False)),
         plans=tuple(str(name) for name in tree.get("plans", ())),
+        shrinks=_shrinks(str(tree.get("durations", "shrink"))),
         director=_actor(tree["director"], people, "director") if "director" in tree else None,
         steps=tuple(
             _step(str(number), entry, people, begin)
             for number, entry in enumerate(_need(tree, "steps", "the scenario"), 1)
         ),
     )
+
+
+def _shrinks(durations: str) -> bool:
+    if durations not in DURATIONS:
+        raise BadScenario(f"durations {durations!r}: want {' or '.join(DURATIONS)}")
+    return DURATIONS[durations]
 
 
 def _step(number: str, entry: Any, people: Mapping[str, Person], start: datetime) -> Step:

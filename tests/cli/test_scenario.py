@@ -128,6 +128,15 @@ def test_durations_shrink_with_the_speed_but_not_below_a_second(
     assert within == timedelta(seconds=seconds)
 
 
+def test_durations_stand_as_said_where_the_drill_says_so(tmp_path: Path) -> None:
+    scenario = load(written(tmp_path, head="durations: as said\n" + HEAD))
+    request = build(scenario, first(scenario), {}, 600)
+    within = request.acknowledge_within.ToTimedelta()  # type: ignore[attr-defined]
+    assert within == timedelta(seconds=90)
+    with pytest.raises(BadScenario, match="durations 'long': want shrink or as said"):
+        load(written(tmp_path, head="durations: long\n" + HEAD))
+
+
 def test_what_is_shorter_than_a_second_stays_as_short() -> None:
     half = timedelta(seconds=0.5)
     assert scaled(half, 10) == half
