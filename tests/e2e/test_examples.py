@@ -9,55 +9,88 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import grpc
+import pytest
+from google.protobuf import json_format
 
-from services.cli import tokens
-from services.cli.player import Player
+from services.cli import plans, tokens
+from services.cli.player import Outcome, Player
 from services.cli.receiver import listening
-from services.cli.rpc import Rpc, public
+from services.cli.rpc import find, public
 from services.cli.scenario import Person, Scenario
 from services.cli.scenario_file import load
 from services.cli.suite import DEFAULT_PORT_BASE, SERVICES
 from services.cli.suite import Suite as Ports
-from tests.e2e.examples import Example, Recorder, curl, pages
+from tests.e2e.examples import Asked, Book, Example, Recorder, Run, settled
 from tests.service import ROOT
 from tests.suite import RunningSuite
 
 DRILLS = ("drills/flood-2026.yaml", "drills/chemical-2026.yaml", "tests/e2e/tour.yaml")
+INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
+WATCHED: dict[str, dict[str, Any]] = {
+    "command.DeadlineService/WatchDeadlines": INCIDENT,
+    "command.DecisionService/WatchDecisions": INCIDENT,
+    "command.FactService/WatchFigures": INCIDENT,
+    "command.IncidentService/WatchIncidents": TOWN,
+    "command.NeedService/WatchNeeds": INCIDENT,
+    "command.PlanService/WatchPlans": TOWN,
+    "command.ReportService/WatchReports": TOWN,
+    "command.SituationReportService/WatchSituationReports": INCIDENT,
+    "command.TaskService/WatchTasks": INCIDENT,
+    "dispatch.AssignmentService/WatchAssignments": INCIDENT,
+    "dispatch.NeedService/WatchForceNeeds": INCIDENT,
+    "resources.NeedService/WatchSupplyNeeds": INCIDENT,
+    "resources.UnitService/WatchUnits": {"filter": {"capabilities": ["forest_fire"]}},
+    "audit.TimelineService/ReplayTimeline": INCIDENT,
+}
 BUF = Path(sys.executable).with_name("buf")
-AT_ONCE = 4
+AT_ONCE, WITHIN_S = 4, 20.0
+LATEST_SAID = timedelta(hours=13)
+"""Nothing that an example says of the wall clock's time is further ahead than this."""
 
 
-async def test_every_rpc_has_an_example_that_runs(
-    start_suite: Callable[[], RunningSuite],
+def test_no_rpc_is_without_an_example() -> None:
+    called = {str(act.rpc) for path in DRILLS for act in load(ROOT / path).acts()}
+    clock = "command.ExerciseService/AdvanceExerciseClock"  # the player's own
+    assert {str(rpc) for rpc in public()} - called - set(WATCHED) - {clock} == set()
+
+
+async def test_every_example_is_current_and_runs(
+    start_suite: Callable[[], RunningSuite], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("ANLAN_DELIVERY_BACKOFF_S", "0.05")
+    since = datetime.now(UTC) - timedelta(seconds=1)
     suite = start_suite()
-    scenarios = [load(ROOT / path) for path in DRILLS]
     addresses = {service: suite.ports.address(service) for service in SERVICES}
-    async with Recorder(addresses) as recorder:
-        for scenario in scenarios:
-            await play(suite, recorder, scenario)
-        for rpc in public():
-            if rpc.streams:
-                recorder.examples[str(rpc)] = await watched(suite, rpc, scenarios[0].incident)
-    examples = recorder.examples
+    examples: dict[str, Example] = {}
+    refused: list[Asked] = []
+    for path in DRILLS:
+        async with Recorder(addresses, tokens.own(suite.data)) as recorder:
+            await play(suite, recorder, load(ROOT / path))
+        examples |= recorder.examples
+        refused = list(recorder.refused.values())
+    for name, fields in WATCHED.items():
+        examples[name] = await watched(suite, name, fields)
 
-    assert {str(rpc) for rpc in public()} - set(examples) == set()
-    await run_all(examples, addresses)
+    printed = await run_all(examples.values(), refused, addresses)
 
-    last_said = max(scenario.end for scenario in scenarios).isoformat()
-    capabilities = json.loads((ROOT / "reference" / "authority.json").read_text())["rpcs"]
-    published = {service: Ports(DEFAULT_PORT_BASE).address(service) for service in SERVICES}
-    written = pages(examples, capabilities, published, last_said)
-    if os.environ.get("ANLAN_WRITE_DOCS"):
-        for path, text in written.items():
-            path.write_text(text, encoding="utf-8")
-    for path, text in written.items():
-        assert text == path.read_text(encoding="utf-8"), f"{path} is stale: see this file's head"
+    book = Book(
+        run=Run(since=since, until=datetime.now(UTC) + LATEST_SAID),
+        examples=examples,
+        refusals=printed,
+        capabilities=json.loads((ROOT / "reference" / "authority.json").read_text())["rpcs"],
+        addresses={service: Ports(DEFAULT_PORT_BASE).address(service) for service in SERVICES},
+    )
+    for page, text in book.pages().items():
+        if os.environ.get("ANLAN_WRITE_DOCS"):
+            page.parent.mkdir(exist_ok=True)
+            page.write_text(text, encoding="utf-8")
+        assert text == page.read_text(encoding="utf-8"), f"{page} is stale: see this file's head"
 
 
 async def play(suite: RunningSuite, recorder: Recorder, scenario: Scenario) -> None:
@@ -65,6 +98,7 @@ async def play(suite: RunningSuite, recorder: Recorder, scenario: Scenario) -> N
         return tokens.issue(suite.data, person.subject, person.roles, person.jurisdiction)
 
     async with listening(0) as receiver:
+        await plans.load(recorder, plans.shipped(scenario.plans))
         player = Player(
             scenario=scenario,
             client=recorder,
@@ -72,61 +106,90 @@ async def play(suite: RunningSuite, recorder: Recorder, scenario: Scenario) -> N
             told=lambda _: None,
             speed=0,
             patience_s=60,
-            receiver_url=receiver.url if scenario.receiver else "",
+            receiver_url=receiver.url,
         )
         tally = await player.play()
-    assert [one for one in tally.played if one.outcome.name == "UNEXPECTED"] == []
+    unexpected = [one for one in tally.played if one.outcome is Outcome.UNEXPECTED]
+    assert unexpected == []
 
 
-async def watched(suite: RunningSuite, rpc: Rpc, incident_id: str) -> Example:
+async def watched(suite: RunningSuite, name: str, fields: Mapping[str, Any]) -> Example:
     """Record the first message of a stream."""
-    request: Any = rpc.request()
-    if "incident_id" in rpc.request.DESCRIPTOR.fields_by_name:
-        request.incident_id = incident_id
-    caller = suite.caller("admin.he", "administrator")
-    async with grpc.aio.insecure_channel(suite.ports.address(rpc.service)) as channel:
+    rpc = find(name)
+    request = json_format.ParseDict(fields, rpc.request())
+    caller = suite.caller("auditor.tan", "auditor")
+    async with suite.channel(rpc.service) as channel:
         stream = channel.unary_stream(
             rpc.path,
             request_serializer=rpc.request.SerializeToString,
             response_deserializer=rpc.response.FromString,
-        )(request, timeout=10, metadata=caller.metadata)
+        )(request, timeout=WITHIN_S, metadata=caller.metadata)
         answer = await stream.read()
         stream.cancel()
     assert isinstance(answer, rpc.response), f"{rpc} streams nothing"
-    return Example(rpc, request, answer, caller.token, "")
+    return Example(Asked(rpc, request, caller.token), answer)
 
 
-async def run_all(examples: dict[str, Example], addresses: dict[str, str]) -> None:
-    """Run every command line: a repeated request gets its first answer."""
+async def run_all(
+    examples: Iterable[Example], refused: Iterable[Asked], addresses: Mapping[str, str]
+) -> dict[str, list[tuple[Asked, str]]]:
+    """Run every command line; return, by service, what was printed of refusals.
+
+    A repeated request gets its first answer, and what was read is read again.
+    """
     turns = asyncio.Semaphore(AT_ONCE)
 
-    async def run(example: Example) -> str:
+    async def run(asked: Asked) -> tuple[bool, str]:
         async with turns:
-            return await curled(example, addresses[example.rpc.service])
+            return await curled(asked, addresses[asked.rpc.service])
 
-    wrong = await asyncio.gather(*(run(example) for example in examples.values()))
-    assert [found for found in wrong if found] == []
+    async def again(example: Example) -> str:
+        accepted, said = await run(example.asked)
+        if not accepted:
+            return f"{example.asked.rpc}: {said}"
+        answer = settled(json_format.Parse(said, type(example.answer)()))
+        first = settled(example.answer)
+        return "" if answer == first else f"{example.asked.rpc}: {answer}, first {first}"
+
+    wrong = "\n".join(filter(None, await asyncio.gather(*(again(one) for one in examples))))
+    if wrong:
+        pytest.fail(wrong)
+    printed: dict[str, list[tuple[Asked, str]]] = defaultdict(list)
+    for asked in refused:
+        accepted, said = await run(asked)
+        assert not accepted, f"{asked.rpc} was refused, and now is not: {said}"
+        printed[asked.rpc.service].append((asked, said))
+    return printed
 
 
-async def curled(example: Example, address: str) -> str:
-    """Return what was wrong with the answer; empty if nothing was."""
+async def curled(asked: Asked, address: str) -> tuple[bool, str]:
+    """Return whether a command line was accepted, and what it printed: of a stream, the first."""
     process = await asyncio.create_subprocess_exec(
         BUF,
-        *curl(example, address),
+        *asked.arguments(address),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    assert process.stdout is not None
-    if example.rpc.streams:
-        first = await asyncio.wait_for(process.stdout.readline(), 20)
-        process.kill()
+    try:
+        async with asyncio.timeout(WITHIN_S):
+            if asked.rpc.streams:
+                said = await _first(process.stdout)
+                return bool(said), said
+            out, error = await process.communicate()
+            return process.returncode == 0, (error if process.returncode else out).decode()
+    finally:
+        if process.returncode is None:
+            process.kill()
         await process.communicate()
-        return "" if first else f"{example.rpc}: no message"
-    out, error = await process.communicate()
-    if process.returncode:
-        return f"{example.rpc}: {error.decode()[:500]}"
-    first, again = example.answered(), json.loads(out)
-    if "position" in first and again.get("position") != first["position"]:
-        return f"{example.rpc}: {again}, first {first}"
-    return ""
+
+
+async def _first(printed: asyncio.StreamReader | None) -> str:
+    """Return the first message of a stream, as it was printed."""
+    assert printed is not None
+    said = ""
+    async for line in printed:
+        said += line.decode()
+        if line == b"}\n":
+            break
+    return said
