@@ -262,10 +262,12 @@ def test_what_was_corrected_stays_on_record_and_is_not_settled_any_more() -> Non
 def test_what_was_settled_before_it_was_corrected_stays_settled(settlement: Event) -> None:
     given(warned, settlement).when(supersede).then(superseded)
     given(warned, settlement, superseded).when(supersede).then()
-    again: Command = {ReportVerified: verify, ReportJoined: join, ReportRejected: reject}[
-        type(settlement)
-    ]
-    given(warned, settlement, superseded).when(again).then()
+    settlers: dict[type[Event], Command] = {
+        ReportVerified: verify,
+        ReportJoined: join,
+        ReportRejected: reject,
+    }
+    given(warned, settlement, superseded).when(settlers[type(settlement)]).then()
 
 
 def test_a_correction_that_overtakes_what_it_corrects_holds_when_that_comes() -> None:
