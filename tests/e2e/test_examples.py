@@ -60,6 +60,7 @@ def test_no_rpc_is_without_an_example() -> None:
     assert {str(rpc) for rpc in public()} - called - set(WATCHED) - {clock} == set()
 
 
+@pytest.mark.timeout(240)
 async def test_every_example_is_current_and_runs(
     start_suite: Callable[[], RunningSuite], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ from services.runtime.rejection import Rejection, Unavailable
 
 Incidents = CommandHandler[decider.Command, decider.State, decider.Event]
 
-MERGED = "INCIDENT_MERGED"
+MERGED, CLOSED = "INCIDENT_MERGED", "INCIDENT_CLOSED"
 CYCLE = "LINK_CYCLE"
 TRIES = 8
 """More would be somebody who merges, each time, the incident that was just found."""
@@ -51,13 +51,10 @@ async def finish_merge(
 
     The incident itself goes on where the other was merged into it in the same moment.
     """
-    into = incident_id
     for _ in range(TRIES):
         source = await incidents.state(incident_id)
-        if not isinstance(source, decider.Merged):
-            break
-        into = source.into
-        if source.concluded:
+        into = source.into if isinstance(source, decider.Merged) else incident_id
+        if not isinstance(source, decider.Merged) or source.concluded:
             break
         way = await _way(incidents, incident_id, into)
         if way.ring:
@@ -66,7 +63,7 @@ async def finish_merge(
             into = way.end
             break
     else:
-        raise _under_way(incident_id)
+        raise under_way(incident_id)
     await untangle(incidents, into, at, cause)
     conclude = merge.ConcludeMerge(  # what came back, or was told, is told nothing
         by=entailed(cause), incident_id=incident_id, into=into, occurred_at=at
@@ -79,7 +76,7 @@ async def going_on(incidents: Incidents, incident_id: str) -> str:
     """Return the incident that goes on in place of one that was merged."""
     found = await _end(incidents, incident_id)
     if not found:
-        raise _under_way(incident_id)
+        raise under_way(incident_id)
     return found
 
 
@@ -117,7 +114,11 @@ async def untangle(incidents: Incidents, incident_id: str, at: datetime, cause: 
             occurred_at=at,
         )
         step = cause.step(f"command.untangle.{incident_id}").about(incident_id)
-        await incidents.handle(incident_id, unlink, step)
+        try:
+            await incidents.handle(incident_id, unlink, step)
+        except Rejection as refusal:  # it has ended since
+            if refusal.reason not in {MERGED, CLOSED}:
+                raise
 
 
 async def _end(incidents: Incidents, incident_id: str) -> str:
@@ -204,7 +205,8 @@ async def _brought(incidents: Incidents, was: decider.Open, end: str) -> merge.B
     )
 
 
-def _under_way(incident_id: str) -> Unavailable:
+def under_way(incident_id: str) -> Unavailable:
+    """Return what is said while it is not settled yet which of several merged incidents goes on."""
     return Unavailable(
         "MERGE_UNDER_WAY", f"incident {incident_id} is being merged: try again in a moment"
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from services.command.domain import report
 from services.command.domain.incident import decider, lifecycle
-from services.command.policies.merging import MERGED, Incidents, entailed, going_on
+from services.command.policies.merging import MERGED, Incidents, entailed, under_way
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
 from services.runtime.rejection import AlreadyExists, Rejection
@@ -51,6 +51,7 @@ async def attach_report(
     """
     joined = await _settled(reports, report_id)
     incident_id = joined.incident_id
+    seen = set[str]()
     while True:
         by = cause.actor if incident_id == joined.incident_id else entailed(cause)
         attach = lifecycle.AttachReport(
@@ -66,7 +67,10 @@ async def attach_report(
             return await incidents.handle(incident_id, attach, step)
         except Rejection as refusal:
             if refusal.reason == MERGED:
-                incident_id = await going_on(incidents, incident_id)
+                seen.add(incident_id)
+                incident_id = refusal.context["into_incident_id"]
+                if incident_id in seen:
+                    raise under_way(incident_id) from None
             elif not await _reopened(incidents, attach, cause):
                 raise
 

@@ -46,22 +46,19 @@ class LinkServicer(LinkServiceServicer):
         about, into = request.incident_id, request.into_incident_id
         cause = caller.cause(request.request_id, about)
         at = said(request, "occur_time", self.now())
-        source = decider.there(await self.incidents.state(about, cause))
-        if source is None:
-            raise lifecycle.unknown(about)
-        if into not in source.merges.replaced:  # else it was merged into this one at once
-            replacing = await self._replacing(about, into, cause)
-            command = merge.BeginMerge(
-                by=caller.actor,
-                incident_id=about,
-                into=into,
-                reason=request.reason,
-                replacing=decider.standing(replacing),
-                ancestors=await ancestors(self.incidents, into),
-                occurred_at=at,
-            )
-            await self.incidents.handle(about, command, cause, etag=request.etag)
+        command = merge.BeginMerge(
+            by=caller.actor,
+            incident_id=about,
+            into=into,
+            reason=request.reason,
+            replacing=decider.standing(await self._replacing(about, into, cause)),
+            ancestors=await ancestors(self.incidents, into),
+            occurred_at=at,
+        )
+        await self.incidents.handle(about, command, cause, etag=request.etag)
         goes_on, written = await finish_merge(self.incidents, about, at, cause)
+        if goes_on == about:  # the other was merged into this one in the same moment
+            raise merge.merged(into, about)
         return pb.MergeIncidentResponse(
             into_incident_id=goes_on, etag=written.etag, position=written.position
         )

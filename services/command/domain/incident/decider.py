@@ -142,6 +142,7 @@ State = Open | Closed | Merged | None
 INITIAL: State = None
 CLOSED = "INCIDENT_CLOSED"
 ABSORBED = "INCIDENT_ABSORBED"
+CONCLUSIONS = merge.ConcludeMerge | merge.BreakRing | split.ConcludeSplit
 
 
 def decide(rules: Rules, command: Command, state: State) -> list[Event]:
@@ -165,6 +166,8 @@ def _asked(rules: Rules, command: Command, state: State) -> list[Event]:
                 return []
             if isinstance(command, merge.AbsorbIncident):
                 return [*_absorb_closed(command, was)]
+            if isinstance(command, CONCLUSIONS):  # it came back, and has ended since
+                return []
             if isinstance(command, deadlines.RingDeadline):  # the law's clocks run on
                 return [*deadline_rules.ring(command, was.adcode, was.deadlines)]
             raise lifecycle.closed(command.incident_id)
@@ -201,6 +204,8 @@ def _after_merge(rules: Rules, command: Act, state: Merged) -> Sequence[Event]:
         case merge.BreakRing():
             held = holdings(state.was)
             return merge.break_ring(command, state.was.adcode, state.into, held)
+        case split.ConcludeSplit():
+            return []
         case (
             decisions.CompleteDecisionStep()
             | decisions.ApproveDecision()
