@@ -140,8 +140,8 @@ class MergeIncidentResponse(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
     into_incident_id: builtins.str
-    """The one that goes on: the incident that was named; where that was itself merged in the same
-    moment, the one that it went to; where it was merged into this one, this one.
+    """The one that goes on: the incident that was named, or, where that was itself merged in the same
+    moment, the one that it went to.
     """
     etag: builtins.str
     """Of the incident that went."""
