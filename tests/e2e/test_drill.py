@@ -122,7 +122,8 @@ async def test_the_accident_shows_one_late_report_and_nothing_else(
     last = log[-1].position
     told = await timeline(suite, "chemical-2026", last)
     duty = suite.caller("duty.zhang", "duty_officer").metadata
-    read = read_pb2.ReadOptions(min_position=told[-1].position)
+    decided = max(event.position for event in log if event.category == "incident")
+    read = read_pb2.ReadOptions(min_position=decided)
     async with suite.channel("command") as channel:
         found = await DeadlineServiceStub(channel).ListFindings(
             deadline_pb.ListFindingsRequest(incident_id="chemical-2026", read=read), metadata=duty
