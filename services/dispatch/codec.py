@@ -18,6 +18,7 @@ ASSIGNMENT_CODEC: Codec[events.Event] = Codec(
         "AssignmentCleared.v1": events.AssignmentCleared,
         "AssignmentDeclined.v1": events.AssignmentDeclined,
         "AssignmentCancelled.v1": events.AssignmentCancelled,
+        "AssignmentMoved.v1": events.AssignmentMoved,
     }
 )
 INCIDENT_REF_CODEC: Codec[incident_ref.Event] = Codec(
@@ -25,6 +26,7 @@ INCIDENT_REF_CODEC: Codec[incident_ref.Event] = Codec(
         "IncidentNoted.v1": incident_ref.IncidentNoted,
         "IncidentEnded.v1": incident_ref.IncidentEnded,
         "IncidentResumed.v1": incident_ref.IncidentResumed,
+        "IncidentReplaced.v1": incident_ref.IncidentReplaced,
     }
 )
 NEED_REF_CODEC: Codec[need_ref.Event] = Codec(

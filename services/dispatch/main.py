@@ -14,6 +14,7 @@ from anlan.dispatch.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_s
 from services.dispatch.codec import ASSIGNMENT, INCIDENT_REF, NEED_REF
 from services.dispatch.policies import clocks, incidents, needs, releasing
 from services.dispatch.policies.incidents import Incidents
+from services.dispatch.policies.moving import Moving
 from services.dispatch.policies.needs import Needs
 from services.dispatch.policies.releasing import Releasing
 from services.dispatch.policies.sending import Sending
@@ -66,7 +67,9 @@ async def wired(
     sending = Sending(
         store=store, assignments=assignments, units=units, releasing=letting_go, now=now
     )
-    known = Incidents(CommandHandler(store, INCIDENT_REF), model, command)
+    refs = CommandHandler(store, INCIDENT_REF)
+    known = Incidents(refs, model, command)
+    moving = Moving(store=store, assignments=assignments, refs=refs, model=model)
     needed = Needs(CommandHandler(store, NEED_REF))
     overdue = clocks.OverdueClock(store, assignments)
     server = guarded_server(settings, DOMAIN)
@@ -97,6 +100,7 @@ async def wired(
 
     async def on_incident(delivered: Delivered) -> None:
         await known.on_event(delivered.event)
+        await moving.on_incident(delivered.event)
 
     async def on_need(delivered: Delivered) -> None:
         await needed.on_event(delivered.event)
@@ -106,6 +110,7 @@ async def wired(
 
     async def on_hold(delivered: Delivered) -> None:
         await letting_go.on_hold(delivered.event)
+        await moving.on_hold(delivered.event)
 
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
         return [

@@ -65,6 +65,7 @@ INCIDENTS = Table(
     Column("incident_id", String, primary_key=True),
     Column("noted", Boolean, nullable=False),
     Column("is_open", Boolean, nullable=False),
+    Column("replaced_by", String, nullable=False, default=""),
     Column("place", Text, nullable=False),
     Column("call_at", BigInteger),
     Column("version", Integer, nullable=False),
@@ -158,6 +159,8 @@ def _assignment(connection: Connection, recorded: Recorded, event: events.Event)
             changed = _closed(Stage.DECLINED, event.reason)
         case events.AssignmentCancelled():
             changed = _closed(Stage.CANCELLED, event.reason)
+        case events.AssignmentMoved():
+            changed = {"incident_id": event.incident_id}
         case _:
             assert_never(event)
     connection.execute(
@@ -211,12 +214,15 @@ def _incident(connection: Connection, recorded: Recorded, event: incident_ref.Ev
     known = (
         incident_ref.INITIAL
         if row is None
-        else incident_ref.Known(version=row.version, noted=row.noted, is_open=row.is_open)
+        else incident_ref.Known(
+            version=row.version, noted=row.noted, is_open=row.is_open, into=row.replaced_by
+        )
     )
     now = incident_ref.evolve(known, event)
     changed: dict[str, object] = {
         "noted": now.noted,
         "is_open": now.is_open,
+        "replaced_by": now.into,
         "version": now.version,
         "position": recorded.position,
     }

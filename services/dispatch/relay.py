@@ -71,5 +71,9 @@ def _message(event: events.Event) -> Message | None:
             return pb.AssignmentDeclined(**about, reason=event.reason, occur_time=at)
         case events.AssignmentCancelled():
             return pb.AssignmentCancelled(**about, reason=event.reason, occur_time=at)
+        case events.AssignmentMoved():
+            return pb.AssignmentMoved(
+                **about, from_incident_id=event.from_incident_id, occur_time=at
+            )
         case _:
             assert_never(event)

@@ -48,7 +48,7 @@ REPORTS = 9
 KINDS = st.sampled_from([pb.LINK_KIND_PARENT, pb.LINK_KIND_CHILD, pb.LINK_KIND_RELATED])
 WISHES = st.sampled_from(
     [
-        *("verify", "join", "join", "join", "reject", "merge", "merge", "merge", "split", "split"),
+        *("verify", "join", "join", "reject", "merge", "merge", "merge", "split", "split"),
         *("link", "unlink", "close", "reopen", "assign"),
     ]
 )
@@ -121,6 +121,11 @@ class Desks(RuleBasedStateMachine):
     def wish_at_once(self, data: st.DataObject, wishes: list[str]) -> None:
         """Let several begin before any of them is done, and go on in any order."""
         self._at_once(data, [self._wished(data, wish) for wish in wishes])
+
+    @rule(data=st.data(), wish=st.sampled_from(["merge", "split", "join", "link"]), at=AT)
+    def die_midway(self, data: st.DataObject, wish: str, at: int) -> None:
+        self._go_on(self._wished(data, wish)(at), data.draw(st.integers(4, 24)))
+        self.crash(at)
 
     @rule(data=st.data(), many=st.integers(2, 3))
     def merge_into_each_other(self, data: st.DataObject, many: int) -> None:

@@ -15,6 +15,7 @@ from services.dispatch.domain.events import (
     AssignmentCancelled,
     AssignmentCleared,
     AssignmentDeclined,
+    AssignmentMoved,
     AssignmentRefused,
     AssignmentRequested,
     Event,
@@ -77,6 +78,16 @@ class RaiseOverdue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveAssignment:
+    """Lets it follow its incident.  ``sources`` are the incidents that went to ``incident_id``."""
+
+    assignment_id: str
+    sources: frozenset[str]
+    incident_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcknowledgeAssignment:
     by: Actor
     assignment_id: str
@@ -127,7 +138,7 @@ class CancelAssignment:
 
 Progress = AcknowledgeAssignment | RecordEnRoute | RecordOnScene | ClearAssignment
 Act = Progress | DeclineAssignment | CancelAssignment
-Command = RequestAssignment | RefuseAssignment | DispatchUnit | RaiseOverdue | Act
+Command = RequestAssignment | RefuseAssignment | DispatchUnit | RaiseOverdue | MoveAssignment | Act
 
 
 # State: only what a decision needs.
@@ -177,6 +188,8 @@ def decide(command: Command, state: State) -> list[Event]:
             return dispatch(command, _there(command.assignment_id, state))
         case RaiseOverdue():
             return raise_overdue(command, _there(command.assignment_id, state))
+        case MoveAssignment():
+            return move(command, _there(command.assignment_id, state))
         case AcknowledgeAssignment() | RecordEnRoute() | RecordOnScene() | ClearAssignment():
             return progress(command, _own(command, state))
         case DeclineAssignment():
@@ -269,6 +282,23 @@ def raise_overdue(command: RaiseOverdue, state: Requested | Underway | Over) -> 
             ]
         case _:
             return []
+
+
+def move(command: MoveAssignment, state: Requested | Underway | Over) -> list[Event]:
+    """Let it follow its incident; what is over stays with the one that it was for."""
+    order = state.order
+    if isinstance(state, Over) or order.incident_id not in command.sources:
+        return []
+    return [
+        AssignmentMoved(
+            assignment_id=command.assignment_id,
+            incident_id=command.incident_id,
+            unit_id=order.unit_id,
+            adcode=order.adcode,
+            from_incident_id=order.incident_id,
+            occurred_at=command.occurred_at,
+        )
+    ]
 
 
 def progress(command: Progress, state: Requested | Underway | Over) -> list[Event]:
@@ -367,6 +397,8 @@ def evolve(state: State, event: Event) -> State:
             return Underway(state.order)
         case AcknowledgementOverdue():
             return replace(state, overdue=True) if isinstance(state, Underway) else state
+        case AssignmentMoved(incident_id=incident_id):
+            return replace(state, order=replace(state.order, incident_id=incident_id))
         case AssignmentAcknowledged():
             return _reached(state, Stage.ACKNOWLEDGED, event)
         case UnitEnRoute():

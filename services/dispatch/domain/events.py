@@ -159,6 +159,18 @@ class AssignmentCancelled:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentMoved:
+    """It follows its incident, which was merged or split, to ``incident_id``, and goes on."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    from_incident_id: str
+    occurred_at: datetime
+
+
 Milestone = AssignmentAcknowledged | UnitEnRoute | UnitOnScene | AssignmentCleared
 Event = (
     AssignmentRequested
@@ -168,6 +180,7 @@ Event = (
     | Milestone
     | AssignmentDeclined
     | AssignmentCancelled
+    | AssignmentMoved
 )
 
 _KINDS: dict[RefusalKind, type[Rejection]] = {

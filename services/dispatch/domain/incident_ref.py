@@ -6,7 +6,7 @@ each other on the way, and the newest counts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
@@ -17,12 +17,15 @@ from services.runtime.place import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteIncident:
+    """``into`` is the incident that it was merged into; empty for none."""
+
     incident_id: str
     place: Place
     call_at: datetime
     is_open: bool
     version: int
     occurred_at: datetime
+    into: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,15 @@ class ResumeIncident:
     occurred_at: datetime
 
 
-Command = NoteIncident | EndIncident | ResumeIncident
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplaceIncident:
+    incident_id: str
+    into: str
+    version: int
+    occurred_at: datetime
+
+
+Command = NoteIncident | EndIncident | ResumeIncident | ReplaceIncident
 
 
 # Events.
@@ -70,7 +81,17 @@ class IncidentResumed:
     occurred_at: datetime
 
 
-Event = IncidentNoted | IncidentEnded | IncidentResumed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentReplaced:
+    """It was merged ``into`` another, for good: units are sent to that one."""
+
+    incident_id: str
+    into: str
+    version: int
+    occurred_at: datetime
+
+
+Event = IncidentNoted | IncidentEnded | IncidentResumed | IncidentReplaced
 
 
 # State.
@@ -78,11 +99,15 @@ Event = IncidentNoted | IncidentEnded | IncidentResumed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """``version`` is the newest that any fact spoke of; ``noted`` that the place is known."""
+    """``version`` is the newest that any fact spoke of; ``noted`` that the place is known.
+
+    ``into`` is the incident that has replaced it; empty for none.
+    """
 
     version: int = -1
     noted: bool = False
     is_open: bool = True
+    into: str = ""
 
 
 State = Known
@@ -96,12 +121,20 @@ def decide(command: Command, state: State) -> list[Event]:
             return note(command, state)
         case EndIncident() | ResumeIncident():
             return turn(command, state)
+        case ReplaceIncident():
+            return replace_(command, state)
         case _:
             assert_never(command)
 
 
 def note(command: NoteIncident, state: State) -> list[Event]:
     about, version, at = command.incident_id, command.version, command.occurred_at
+    replaced = replace_(
+        ReplaceIncident(incident_id=about, into=command.into, version=version, occurred_at=at),
+        state,
+    )
+    if state.noted and command.into:
+        return replaced
     if state.noted:
         cls = ResumeIncident if command.is_open else EndIncident
         return turn(cls(incident_id=about, version=version, occurred_at=at), state)
@@ -112,6 +145,8 @@ def note(command: NoteIncident, state: State) -> list[Event]:
         version=version,
         occurred_at=at,
     )
+    if command.into:
+        return [noted, *replaced]
     if command.is_open or version <= state.version:
         return [noted]
     return [noted, IncidentEnded(incident_id=about, version=version, occurred_at=at)]
@@ -131,16 +166,32 @@ def turn(command: EndIncident | ResumeIncident, state: State) -> list[Event]:
     ]
 
 
+def replace_(command: ReplaceIncident, state: State) -> list[Event]:
+    """Record once who replaced it: that never changes."""
+    if not command.into or state.into:
+        return []
+    return [
+        IncidentReplaced(
+            incident_id=command.incident_id,
+            into=command.into,
+            version=command.version,
+            occurred_at=command.occurred_at,
+        )
+    ]
+
+
 def evolve(state: State, event: Event) -> State:
     """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
     newest = max(state.version, event.version)
     match event:
         case IncidentNoted():
-            is_open = event.version > state.version or state.is_open
-            return Known(version=newest, noted=True, is_open=is_open)
+            is_open = not state.into and (event.version > state.version or state.is_open)
+            return replace(state, version=newest, noted=True, is_open=is_open)
         case IncidentEnded():
-            return Known(version=newest, noted=state.noted, is_open=False)
+            return replace(state, version=newest, is_open=False)
         case IncidentResumed():
-            return Known(version=newest, noted=state.noted, is_open=True)
+            return replace(state, version=newest, is_open=not state.into)
+        case IncidentReplaced():
+            return replace(state, version=newest, is_open=False, into=state.into or event.into)
         case _:
             assert_never(event)

@@ -1,4 +1,4 @@
-"""Whenever an incident is opened, closed or reopened dispatch notes it; in doubt it asks."""
+"""Whenever an incident opens, ends, goes on or is merged dispatch notes it; in doubt it asks."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import select
 from anlan.command.v1 import incident_service_pb2 as pb
 from anlan.command.v1.incident_service_pb2_grpc import IncidentServiceStub
 from anlan.events.v1 import incident_events_pb2 as events_pb
+from anlan.events.v1 import link_events_pb2 as link_pb
 from services.dispatch.domain import incident_ref
 from services.dispatch.projections import INCIDENTS
 from services.runtime.cause import Cause
@@ -27,9 +28,12 @@ SUBJECTS = [
     "anlan.*.incident.IncidentOpened.>",
     "anlan.*.incident.IncidentClosed.>",
     "anlan.*.incident.IncidentReopened.>",
+    "anlan.*.incident.IncidentMerged.>",
+    "anlan.*.incident.IncidentSplit.>",
 ]
 # Command's own answer may be behind what it has told its caller.
 ASK_TIMES, ASK_AGAIN_S = 3, 0.15
+OVER = {pb.INCIDENT_STATE_CLOSED, pb.INCIDENT_STATE_MERGED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,7 @@ class Incident:
     call_at: datetime
     is_open: bool
     exercise: str
+    replaced_by: str = ""
 
 
 def noted(event: Recorded) -> incident_ref.Command | None:
@@ -67,6 +72,14 @@ def noted(event: Recorded) -> incident_ref.Command | None:
                 version=event.revision,
                 occurred_at=from_proto(reopened.occur_time),
             )
+        case "anlan.events.v1.IncidentMerged":
+            merged = link_pb.IncidentMerged.FromString(event.data)
+            return incident_ref.ReplaceIncident(
+                incident_id=merged.incident_id,
+                into=merged.into_incident_id,
+                version=event.revision,
+                occurred_at=from_proto(merged.occur_time),
+            )
         case _:
             return None
 
@@ -95,7 +108,7 @@ class Incidents:
         """
         for turn in range(ASK_TIMES):
             known, position = await self._known(incident_id)
-            if known is not None and known.is_open:
+            if known is not None and (known.is_open or known.replaced_by):
                 return _for(known, incident_id, cause)
             try:
                 return _for(await self._ask(incident_id, cause), incident_id, cause)
@@ -122,6 +135,7 @@ class Incidents:
             call_at=call_at,
             is_open=row.is_open,
             exercise=row.exercise,
+            replaced_by=row.replaced_by,
         )
         return known, seen.position
 
@@ -131,8 +145,9 @@ class Incidents:
         found = Incident(
             place=_place(answer.place),
             call_at=from_proto(answer.report_time),
-            is_open=answer.state != pb.INCIDENT_STATE_CLOSED,
+            is_open=answer.state not in OVER,
             exercise=answer.exercise,
+            replaced_by=answer.replaced_by,
         )
         if found.exercise == cause.exercise:  # a reference bears the mark of its incident
             command = incident_ref.NoteIncident(
@@ -141,6 +156,7 @@ class Incidents:
                 call_at=found.call_at,
                 is_open=found.is_open,
                 version=int(answer.etag),
+                into=found.replaced_by,
                 occurred_at=from_proto(answer.open_time),
             )
             await self._refs.handle(incident_id, command, cause.step("note_incident"))
@@ -155,6 +171,13 @@ def _for(found: Incident, incident_id: str, cause: Cause) -> Incident:
             f"the request to {cause.exercise or 'earnest'}",
             exercise=found.exercise,
             requested=cause.exercise,
+        )
+    if found.replaced_by:
+        raise Rejection(
+            "INCIDENT_MERGED",
+            f"incident {incident_id} was merged into {found.replaced_by}: send units to that one",
+            incident_id=incident_id,
+            into_incident_id=found.replaced_by,
         )
     if not found.is_open:
         raise Rejection(
