@@ -63,6 +63,9 @@ cleared = events.AssignmentCleared(
     **ABOUT, disposition="堤段已加固", late=False, occurred_at=minute(90)
 )
 declined = events.AssignmentDeclined(**ABOUT, reason="发动机故障", occurred_at=minute(1.5))
+moved = events.AssignmentMoved(
+    **(ABOUT | {"incident_id": "i2"}), from_incident_id="i1", occurred_at=minute(5)
+)
 cancelled = events.AssignmentCancelled(**ABOUT, reason="险情解除", occurred_at=minute(3))
 
 ALL: tuple[events.Event, ...] = (
@@ -76,6 +79,7 @@ ALL: tuple[events.Event, ...] = (
     cleared,
     declined,
     cancelled,
+    moved,
 )
 
 
@@ -125,6 +129,9 @@ cancel = assignment.CancelAssignment(
     by=DISPATCHER, assignment_id="a1", reason="险情解除", occurred_at=minute(3)
 )
 send = assignment.DispatchUnit(assignment_id="a1", unit_kind="boat", now=minute(0.1))
+follow = assignment.MoveAssignment(
+    assignment_id="a1", sources=frozenset({"i1"}), incident_id="i2", occurred_at=minute(5)
+)
 give_up = assignment.RefuseAssignment(
     assignment_id="a1",
     kind=held_by_another.kind,

@@ -25,9 +25,11 @@ from tests.dispatch.facts import (
     declined,
     dispatched,
     en_route,
+    follow,
     give_up,
     held_by_another,
     minute,
+    moved,
     on_scene,
     overdue,
     request,
@@ -281,6 +283,33 @@ def test_folding_never_fails_whatever_the_history() -> None:
         assert folded(first) is None
     assert folded(requested, acknowledged) == folded(requested)
     assert folded(requested, overdue) == folded(requested)
+
+
+@pytest.mark.parametrize("past", [(), (dispatched,), (dispatched, acknowledged, en_route)])
+def test_what_is_not_over_follows_its_incident_and_goes_on(past: tuple[events.Event, ...]) -> None:
+    given(requested, *past).when(follow).then(moved)
+    given(requested, *past, moved).when(follow).then()
+    state = folded(requested, *past, moved)
+    assert state is not None
+    assert state.order.incident_id == "i2"
+    assert _place_in_life(state) == _place_in_life(folded(requested, *past))
+
+
+@pytest.mark.parametrize("ending", [cleared, declined, cancelled, held_by_another])
+def test_what_is_over_stays_with_its_incident(ending: events.Event) -> None:
+    given(requested, dispatched, ending).when(follow).then()
+
+
+def test_what_belongs_elsewhere_or_does_not_exist_does_not_follow() -> None:
+    given(requested, dispatched).when(replace(follow, sources=frozenset({"i9"}))).then()
+    given().when(follow).then_refused("NO_SUCH_ASSIGNMENT")
+
+
+def test_what_happens_after_it_followed_happens_at_the_other_incident() -> None:
+    [told] = decide(arrive(), folded(requested, dispatched, moved))
+    assert told.incident_id == "i2"
+    [sent] = decide(send, folded(requested, moved))
+    assert sent.incident_id == "i2"
 
 
 def _place_in_life(state: assignment.State) -> tuple[type, Stage] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from itertools import permutations
 
@@ -11,8 +12,10 @@ from services.dispatch.domain.incident_ref import (
     EndIncident,
     IncidentEnded,
     IncidentNoted,
+    IncidentReplaced,
     IncidentResumed,
     NoteIncident,
+    ReplaceIncident,
     ResumeIncident,
     decide,
     evolve,
@@ -89,3 +92,33 @@ def test_every_order_of_the_news_leads_to_the_same_knowledge() -> None:
         assert state.is_open
         assert state.noted
         assert state.version == 9
+
+
+def merge(version: int, into: str = "i2") -> ReplaceIncident:
+    return ReplaceIncident(incident_id="i1", into=into, version=version, occurred_at=NOW)
+
+
+def replaced(version: int, into: str = "i2") -> IncidentReplaced:
+    return IncidentReplaced(incident_id="i1", into=into, version=version, occurred_at=NOW)
+
+
+def test_a_merge_is_recorded_once_and_for_good() -> None:
+    given(noted()).when(merge(5)).then(replaced(5))
+    given(noted(), replaced(5)).when(merge(5)).then()
+    given(noted(), replaced(5)).when(merge(7, "i3")).then()
+    assert evolve(evolve(INITIAL, replaced(5)), resumed(6)).is_open is False
+
+
+def test_who_is_asked_tells_of_a_merge_as_well() -> None:
+    asked = replace(note(5, is_open=False), into="i2")
+    given().when(asked).then(noted(5), replaced(5))
+    given(noted()).when(asked).then(replaced(5))
+    given(noted(), replaced(5)).when(asked).then()
+
+
+def test_in_whatever_order_a_merge_is_heard_the_incident_is_replaced() -> None:
+    for order in permutations([note(0), end(3), resume(4), merge(5)]):
+        state = reduce(
+            lambda known, command: reduce(evolve, decide(command, known), known), order, INITIAL
+        )
+        assert (state.noted, state.is_open, state.into) == (True, False, "i2")

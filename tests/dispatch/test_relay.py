@@ -30,7 +30,11 @@ def test_every_other_fact_is_told(event: events.Event) -> None:
     assert publication.subject == f"anlan.431281102.assignment.{name}.a1"
     assert publication.type == f"anlan.events.v1.{name}"
     message: Any = getattr(pb, name).FromString(publication.payload)
-    assert (message.assignment_id, message.incident_id, message.unit_id) == ("a1", "i1", "boat-1")
+    assert (message.assignment_id, message.incident_id, message.unit_id) == (
+        "a1",
+        event.incident_id,
+        "boat-1",
+    )
     assert from_proto(message.occur_time) == event.occurred_at
 
 
