@@ -24,6 +24,7 @@ UNITS: Codec[unit.Event] = Codec(
         "UnitReservationConfirmed.v1": unit.UnitReservationConfirmed,
         "UnitReservationExpired.v1": unit.UnitReservationExpired,
         "UnitReleased.v1": unit.UnitReleased,
+        "UnitHoldMoved.v1": unit.UnitHoldMoved,
     }
 )
 DEPOTS: Codec[depot.Event] = Codec({"DepotRegistered.v1": depot.DepotRegistered})

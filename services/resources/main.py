@@ -18,8 +18,8 @@ from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_t
 from anlan.resources.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
 from services.resources import reactions
 from services.resources.codec import DEPOT, NEED_REF, SHELTER, STOCK, TRANSFER, UNIT
+from services.resources.policies import MOVED, Expiry, Following, Shipping
 from services.resources.policies import SUBJECTS as FOLLOWED
-from services.resources.policies import Expiry, Shipping
 from services.resources.projections import RESOURCES
 from services.resources.reactions import Needs
 from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
@@ -51,6 +51,7 @@ async def serve(settings: Settings) -> None:
     shipping = Shipping(CommandHandler(store, STOCK), CommandHandler(store, TRANSFER))
     needs = Needs(CommandHandler(store, NEED_REF))
     expiry = Expiry(units, model, now)
+    following = Following(units)
     regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
     add_UnitServiceServicer_to_server(
@@ -97,6 +98,13 @@ async def serve(settings: Settings) -> None:
                 durable="resources",
                 subjects=FOLLOWED,
                 react=shipping.react,
+            ),
+            inbox(
+                js=js,
+                stream="ANLAN_DISPATCH",
+                durable="resources_holds",
+                subjects=MOVED,
+                react=following.react,
             ),
             inbox(
                 js=js,

@@ -1,4 +1,4 @@
-"""What follows by itself: the second stream of a shipment, and the end of a hold that ran out.
+"""What follows by itself: a shipment's second stream, and holds that run out or are moved.
 
 A shipment touches two streams.  The RPC that moved the first also moves the second at once; the
 same command, known by the same id, comes again with the public event, so that a crash in between
@@ -15,6 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import stock_events_pb2 as pb
 from services.resources.domain import stock, transfer, unit
 from services.resources.projections.tables import units
@@ -24,10 +25,11 @@ from services.runtime.handle import CommandHandler, Written
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.settlement import Delivered
-from services.runtime.times import of_micros
+from services.runtime.times import from_proto, of_micros
 
 START, UNDO = "resources.start_transfer", "resources.undo_shipment"
-TAKE_IN = "resources.take_in_shipment"
+TAKE_IN, MOVE_HOLD = "resources.take_in_shipment", "resources.move_hold"
+MOVED = ["anlan.*.assignment.AssignmentMoved.>"]
 SUBJECTS = ["anlan.*.stock.StockShipped.>", "anlan.*.transfer.TransferReceived.>"]
 
 Stocks = CommandHandler[stock.Command, stock.State, stock.Event]
@@ -108,6 +110,25 @@ class Shipping:
                 await self.depart(event.key, shipped.transfer_id, cause)
             case "transfer":
                 await self.arrive(event.key, event.revision, cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """Lets the hold of a unit follow its assignment, whose incident was merged or split."""
+
+    units: Units
+
+    async def react(self, delivered: Delivered) -> None:
+        event = delivered.event
+        moved = assignment_pb.AssignmentMoved.FromString(event.data)
+        command = unit.MoveHold(
+            unit_id=moved.unit_id,
+            holder=moved.assignment_id,
+            incident_id=moved.incident_id,
+            occurred_at=from_proto(moved.occur_time),
+        )
+        cause = Cause.reaction(event, MOVE_HOLD)
+        await self.units.handle(moved.unit_id, command, cause)
 
 
 @dataclass(frozen=True, slots=True)

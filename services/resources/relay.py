@@ -92,7 +92,7 @@ def of_unit(event: unit.Event) -> tuple[str, Message | None]:
                 reason=event.reason if isinstance(event, unit.UnitReleased) else EXPIRED,
                 occur_time=occur_time,
             )
-        case unit.UnitReservationConfirmed():
+        case unit.UnitReservationConfirmed() | unit.UnitHoldMoved():
             return event.adcode, None
 
 

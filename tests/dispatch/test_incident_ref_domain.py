@@ -117,7 +117,8 @@ def test_who_is_asked_tells_of_a_merge_as_well() -> None:
 
 
 def test_in_whatever_order_a_merge_is_heard_the_incident_is_replaced() -> None:
-    for order in permutations([note(0), end(3), resume(4), merge(5)]):
+    news: list[Command] = [note(0), end(3), resume(4), merge(5)]
+    for order in permutations(news):
         state = reduce(
             lambda known, command: reduce(evolve, decide(command, known), known), order, INITIAL
         )

@@ -11,11 +11,13 @@ from services.resources.domain.unit import (
     INITIAL,
     ConfirmReservation,
     ExpireReservation,
+    MoveHold,
     PutUnitInService,
     PutUnitOutOfService,
     RegisterUnit,
     ReleaseUnit,
     ReserveUnit,
+    UnitHoldMoved,
     UnitPutInService,
     UnitPutOutOfService,
     UnitRegistered,
@@ -117,6 +119,18 @@ broken_down = UnitPutOutOfService(
 )
 repair = PutUnitInService(by=ZHAO, unit_id="boat-1", occurred_at=NOW)
 repaired = UnitPutInService(unit_id="boat-1", adcode="431281102", occurred_at=NOW)
+
+follow = MoveHold(
+    unit_id="boat-1", holder="assignment-1", incident_id="incident-3", occurred_at=NOW
+)
+followed = UnitHoldMoved(
+    unit_id="boat-1",
+    adcode="431281102",
+    holder="assignment-1",
+    incident_id="incident-3",
+    from_incident_id="incident-1",
+    occurred_at=NOW,
+)
 
 another = replace(reserve, by=QIAN, holder="assignment-2", incident_id="incident-2")
 another_reserved = replace(
@@ -327,3 +341,19 @@ def test_another_reason_is_another_fact() -> None:
 def test_a_unit_is_not_expected_back_before_it_left() -> None:
     with pytest.raises(Invalid):
         given(registered).when(replace(break_down, expected_back_at=NOW)).outcome()
+
+
+def test_a_hold_follows_its_assignment_to_another_incident() -> None:
+    given(registered, reserved, confirmed).when(follow).then(followed)
+    given(registered, reserved, confirmed, followed).when(follow).then()
+    given(registered, reserved, released).when(follow).then()
+    given(registered).when(follow).then()
+
+
+def test_who_holds_a_unit_is_said_with_the_incident_that_goes_on() -> None:
+    with pytest.raises(Rejection) as refused:
+        given(registered, reserved, confirmed, followed).when(another).outcome()
+    assert refused.value.context["incident_id"] == "incident-3"
+    given(registered, reserved, confirmed, followed).when(release).then(
+        replace(released, incident_id="incident-3")
+    )

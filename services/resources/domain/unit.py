@@ -82,6 +82,16 @@ class ExpireReservation:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveHold:
+    """Lets a hold follow its holder, which belongs to ``incident_id`` now."""
+
+    unit_id: str
+    holder: str
+    incident_id: str
+    occurred_at: datetime
+
+
 Command = (
     RegisterUnit
     | PutUnitInService
@@ -90,6 +100,7 @@ Command = (
     | ConfirmReservation
     | ReleaseUnit
     | ExpireReservation
+    | MoveHold
 )
 
 
@@ -167,7 +178,19 @@ class UnitReleased:
     occurred_at: datetime
 
 
-HoldEvent = UnitReserved | UnitReservationConfirmed | UnitReservationExpired | UnitReleased
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitHoldMoved:
+    unit_id: str
+    adcode: str
+    holder: str
+    incident_id: str
+    from_incident_id: str
+    occurred_at: datetime
+
+
+HoldEvent = (
+    UnitReserved | UnitReservationConfirmed | UnitReservationExpired | UnitReleased | UnitHoldMoved
+)
 Event = UnitRegistered | UnitPutInService | UnitPutOutOfService | HoldEvent
 
 

@@ -15,6 +15,7 @@ from services.resources.domain.unit import (
     ExpireReservation,
     Hold,
     HoldEvent,
+    MoveHold,
     OutOfService,
     PutUnitInService,
     PutUnitOutOfService,
@@ -23,6 +24,7 @@ from services.resources.domain.unit import (
     ReserveUnit,
     State,
     Unit,
+    UnitHoldMoved,
     UnitPutInService,
     UnitPutOutOfService,
     UnitRegistered,
@@ -51,6 +53,8 @@ def decide(command: Command, state: State) -> list[Event]:
             return release(command, _there(command.unit_id, state))
         case ExpireReservation():
             return expire(command.now, _there(command.unit_id, state))
+        case MoveHold():
+            return move(command, _there(command.unit_id, state))
         case _:
             assert_never(command)
 
@@ -210,6 +214,22 @@ def expire(now: datetime, unit: Unit) -> list[Event]:
     ]
 
 
+def move(command: MoveHold, unit: Unit) -> list[Event]:
+    hold = unit.hold_of(command.holder)
+    if hold is None or hold.incident_id == command.incident_id:
+        return []
+    return [
+        UnitHoldMoved(
+            unit_id=command.unit_id,
+            adcode=unit.adcode,
+            holder=hold.holder,
+            incident_id=command.incident_id,
+            from_incident_id=hold.incident_id,
+            occurred_at=command.occurred_at,
+        )
+    ]
+
+
 def evolve(state: State, event: Event) -> State:
     """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
     if isinstance(event, UnitRegistered):
@@ -222,7 +242,11 @@ def evolve(state: State, event: Event) -> State:
         case UnitPutOutOfService():
             return replace(state, out_of_service=OutOfService(event.reason, event.expected_back_at))
         case (
-            UnitReserved() | UnitReservationConfirmed() | UnitReservationExpired() | UnitReleased()
+            UnitReserved()
+            | UnitReservationConfirmed()
+            | UnitReservationExpired()
+            | UnitReleased()
+            | UnitHoldMoved()
         ):
             return replace(state, holds=held(state.holds, event))
         case _:
@@ -247,6 +271,11 @@ def held(holds: tuple[Hold, ...], event: HoldEvent) -> tuple[Hold, ...]:
             )
         case UnitReservationExpired(holder=holder) | UnitReleased(holder=holder):
             return tuple(hold for hold in holds if hold.holder != holder)
+        case UnitHoldMoved(holder=holder, incident_id=incident_id):
+            return tuple(
+                replace(hold, incident_id=incident_id) if hold.holder == holder else hold
+                for hold in holds
+            )
         case _:
             assert_never(event)
 

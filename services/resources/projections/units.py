@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from services.resources.codec import UNITS
 from services.resources.domain.unit import (
     Hold,
+    UnitHoldMoved,
     UnitPutInService,
     UnitPutOutOfService,
     UnitRegistered,
@@ -77,7 +78,11 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 expected_back_at=event.expected_back_at and micros(event.expected_back_at),
             )
         case (
-            UnitReserved() | UnitReservationConfirmed() | UnitReservationExpired() | UnitReleased()
+            UnitReserved()
+            | UnitReservationConfirmed()
+            | UnitReservationExpired()
+            | UnitReleased()
+            | UnitHoldMoved()
         ):
             row = tables.row(connection, tables.units, unit_id=event.unit_id)
             tables.change(
