@@ -150,8 +150,11 @@ def test_the_likeliest_comes_first() -> None:
         "late": another(metres=100, minutes=200),
         "kin": another(metres=100, minutes=5, type_code="11D02"),
     }
-    ranked = duplicates.ranked({key: found(spot) for key, spot in spots.items()})
-    assert [key for key, _ in ranked] == ["near", "kin", "late", "far"]
+    referred = match(TABLE, villager, another(metres=90_000, minutes=3000), referred=True)
+    assert referred is not None
+    alike = {"referred": referred, **{key: found(spot) for key, spot in spots.items()}}
+    ranked = duplicates.ranked({"same": found(another()), **alike})
+    assert [key for key, _ in ranked] == ["referred", "same", "near", "kin", "late", "far"]
 
 
 @pytest.mark.parametrize("code", TYPES.types)

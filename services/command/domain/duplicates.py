@@ -217,5 +217,10 @@ def _time_said(apart: timedelta) -> str:
 
 
 def ranked(found: Mapping[str, Match]) -> list[tuple[str, Match]]:
-    """Return the likeliest first, and of equals the nearest in time."""
-    return sorted(found.items(), key=lambda item: (-item[1].score, item[1].apart, item[0]))
+    """Return what is referred to, then the likeliest first, and of equals the nearest in time."""
+
+    def place(item: tuple[str, Match]) -> tuple[bool, float, timedelta, str]:
+        key, alike = item
+        return Likeness.REFERRED_TO not in alike.likenesses, -alike.score, alike.apart, key
+
+    return sorted(found.items(), key=place)
