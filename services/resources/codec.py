@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.resources.domain import (
     depot,
     need_ref,
@@ -12,8 +14,17 @@ from services.resources.domain import (
     unit,
     unit_rules,
 )
+from services.resources.domain.lots import UNMARKED
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
+
+
+def consumed_v2(v1: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew neither lots nor where it went."""
+    unsaid = ("adcode", "group_id", "item_class", "unit", "relief", "items_version")
+    lots = [{"lot_id": UNMARKED, "quantity": v1["quantity"]}]
+    return {**dict.fromkeys(unsaid, ""), **v1, "lots": lots}
+
 
 UNITS: Codec[unit.Event] = Codec(
     {
@@ -36,10 +47,11 @@ STOCKS: Codec[stock.Event] = Codec(
         "StockShipped.v1": stock.StockShipped,
         "ShipmentUndone.v1": stock.ShipmentUndone,
         "StockArrived.v1": stock.StockArrived,
-        "StockConsumed.v1": stock.StockConsumed,
+        "StockConsumed.v2": stock.StockConsumed,
         "StockWrittenOff.v1": stock.StockWrittenOff,
         "StockReturned.v1": stock.StockReturned,
-    }
+    },
+    {"StockConsumed.v1": ("StockConsumed.v2", consumed_v2)},
 )
 TRANSFERS: Codec[transfer.Event] = Codec(
     {

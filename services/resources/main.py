@@ -18,6 +18,7 @@ from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_t
 from anlan.resources.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
 from services.resources import reactions
 from services.resources.codec import DEPOT, NEED_REF, SHELTER, STOCK, TRANSFER, UNIT
+from services.resources.domain.items import Items
 from services.resources.policies import MOVED, Expiry, Following, Shipping
 from services.resources.policies import SUBJECTS as FOLLOWED
 from services.resources.projections import RESOURCES
@@ -63,6 +64,7 @@ async def serve(settings: Settings) -> None:
             shipping=shipping,
             model=model,
             regions=regions,
+            items=reference.load(settings.reference, "items", Items),
             now=now,
         ),
         server.grpc,

@@ -38,7 +38,7 @@ def public(recorded: Recorded) -> Publication | None:
         case UNIT.category:
             adcode, message = of_unit(UNITS.decode(recorded.type, recorded.data))
         case STOCK.category:
-            adcode, message = "", of_stock(STOCKS.decode(recorded.type, recorded.data))
+            adcode, message = of_stock(STOCKS.decode(recorded.type, recorded.data))
         case TRANSFER.category:
             adcode, message = "", of_transfer(TRANSFERS.decode(recorded.type, recorded.data))
         case SHELTER.category:
@@ -96,20 +96,36 @@ def of_unit(event: unit.Event) -> tuple[str, Message | None]:
             return event.adcode, None
 
 
-def of_stock(event: stock.Event) -> Message | None:
+def of_stock(event: stock.Event) -> tuple[str, Message | None]:
+    occur_time = to_proto(event.occurred_at)
     match event:
         case stock.StockShipped():
-            return stock_pb.StockShipped(
+            return "", stock_pb.StockShipped(
                 transfer_id=event.transfer_id,
                 depot_id=event.depot_id,
                 to_depot_id=event.to_depot_id,
                 item=event.item,
                 quantity=event.quantity,
                 incident_id=event.incident_id,
-                occur_time=to_proto(event.occurred_at),
+                occur_time=occur_time,
+            )
+        case stock.StockConsumed():
+            return event.adcode, stock_pb.StockConsumed(
+                depot_id=event.depot_id,
+                item=event.item,
+                item_class=event.item_class,
+                relief=event.relief,
+                quantity=event.quantity,
+                unit=event.unit,
+                incident_id=event.incident_id,
+                adcode=event.adcode,
+                group_id=event.group_id,
+                purpose=event.purpose,
+                items_version=event.items_version,
+                occur_time=occur_time,
             )
         case _:
-            return None
+            return "", None
 
 
 def of_transfer(event: transfer.Event) -> Message | None:

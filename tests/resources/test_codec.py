@@ -22,8 +22,11 @@ def test_a_golden_event_reads_and_writes_as_it_was(file: Path) -> None:
     event = codec.decode(file.stem, file.read_bytes())
     type_, data = codec.encode(event)
 
-    assert type_ == file.stem
-    assert json.loads(data) == json.loads(file.read_bytes())
+    if file.stem in codec.current:
+        assert type_ == file.stem
+        assert json.loads(data) == json.loads(file.read_bytes())
+    else:  # a retired one reads as what replaced it
+        assert codec.decode(type_, data) == event
 
 
 def test_every_type_string_has_a_golden_file() -> None:

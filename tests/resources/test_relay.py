@@ -51,6 +51,15 @@ def test_a_receipt_says_what_it_adds(told: list[Publication]) -> None:
     assert (received.depot_id, received.to_depot_id) == ("north", "south")
 
 
+def test_what_was_handed_out_is_told_of_where_it_went(told: list[Publication]) -> None:
+    consumed = one(
+        told, stock_events_pb2.StockConsumed, "anlan.431281102218.stock.StockConsumed.north.bag"
+    )
+
+    assert (consumed.quantity, consumed.unit, consumed.relief) == (10, "箱", "water")
+    assert (consumed.adcode, consumed.group_id) == ("431281102218", "竹滩一组")
+
+
 def test_a_shelter_says_how_many_are_in_it(told: list[Publication]) -> None:
     admitted = one(
         told, shelter_events_pb2.PeopleAdmitted, "anlan.431281102.shelter.PeopleAdmitted.school"
@@ -69,6 +78,7 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "UnitReserved",
         "UnitReleased",
         "StockShipped",
+        "StockConsumed",
         "TransferReceived",
         "ShelterOpened",
         "PeopleAdmitted",

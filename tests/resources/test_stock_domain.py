@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from services.resources.domain import depot, transfer
+from services.resources.domain.lots import Portion
 from services.resources.domain.stock import (
     INITIAL,
     ConsumeStock,
@@ -45,7 +46,29 @@ BAGS: dict[str, Any] = {"depot_id": "qiancheng", "item": "sandbag", "occurred_at
 
 received = StockReceived(**BAGS, quantity=100, origin="省厅")
 reserved = StockReserved(**BAGS, quantity=60, incident_id="flood")
-consumed = StockConsumed(**BAGS, quantity=30, from_reserved=30, incident_id="flood", purpose="堵口")
+USED: dict[str, Any] = {
+    **BAGS,
+    "purpose": "堵口",
+    "adcode": "431281102218",
+    "group_id": "竹滩一组",
+    "item_class": "3010101",
+    "unit": "条",
+    "relief": "",
+    "items_version": "1",
+}
+
+
+def consumed_of(quantity: int, from_reserved: int, incident_id: str = "flood") -> StockConsumed:
+    return StockConsumed(
+        **USED,
+        quantity=quantity,
+        lots=(Portion(lot_id="", quantity=quantity),),
+        from_reserved=from_reserved,
+        incident_id=incident_id,
+    )
+
+
+consumed = consumed_of(30, 30)
 ship = ShipStock(
     **BAGS,
     quantity=80,
@@ -118,10 +141,8 @@ def test_nothing_can_be_set_aside_twice() -> None:
 
 
 def test_an_incident_uses_its_own_reservation_first() -> None:
-    given(received, reserved).when(
-        ConsumeStock(**BAGS, quantity=100, incident_id="flood", purpose="堵口")
-    ).then(
-        StockConsumed(**BAGS, quantity=100, from_reserved=60, incident_id="flood", purpose="堵口")
+    given(received, reserved).when(ConsumeStock(**USED, quantity=100, incident_id="flood")).then(
+        consumed_of(100, 60)
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.resources.domain.lots import Portion
+
 WRITTEN_OFF = "written off"
 NO_INCIDENT = ""
 
@@ -79,11 +81,19 @@ class TakeInShipment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsumeStock:
+    """``adcode`` is where it went; ``item_class`` and ``relief`` are what the item list says."""
+
     depot_id: str
     item: str
     quantity: int
     incident_id: str
     purpose: str
+    adcode: str = ""
+    group_id: str = ""
+    item_class: str = ""
+    unit: str = ""
+    relief: str = ""
+    items_version: str = ""
     occurred_at: datetime
 
 
@@ -192,14 +202,25 @@ class StockArrived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockConsumed:
-    """``from_reserved`` of it had been set aside for the incident."""
+    """``from_reserved`` of it had been set aside for the incident.
+
+    ``adcode`` is where it went, ``group_id`` the households that got it.  ``item_class`` (GB/T
+    38565), ``unit`` and ``relief`` are of the item list's version ``items_version``.
+    """
 
     depot_id: str
     item: str
     quantity: int
+    lots: tuple[Portion, ...]
     from_reserved: int
     incident_id: str
     purpose: str
+    adcode: str
+    group_id: str
+    item_class: str
+    unit: str
+    relief: str
+    items_version: str
     occurred_at: datetime
 
 

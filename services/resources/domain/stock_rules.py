@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
+from services.resources.domain.lots import UNMARKED, Portion
 from services.resources.domain.stock import (
     NO_INCIDENT,
     WRITTEN_OFF,
@@ -188,9 +189,16 @@ def consume(command: ConsumeStock, stock: Stock) -> list[Event]:
             depot_id=command.depot_id,
             item=command.item,
             quantity=command.quantity,
+            lots=(Portion(lot_id=UNMARKED, quantity=command.quantity),),
             from_reserved=own,
             incident_id=command.incident_id,
             purpose=command.purpose,
+            adcode=command.adcode,
+            group_id=command.group_id,
+            item_class=command.item_class,
+            unit=command.unit,
+            relief=command.relief,
+            items_version=command.items_version,
             occurred_at=command.occurred_at,
         )
     ]

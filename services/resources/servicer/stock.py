@@ -8,6 +8,7 @@ from typing import Any
 from anlan.resources.v1 import stock_service_pb2 as pb
 from anlan.resources.v1.stock_service_pb2_grpc import StockServiceServicer
 from services.resources.domain import depot, stock, transfer
+from services.resources.domain.items import Items
 from services.resources.policies import Shipping, stock_key
 from services.resources.servicer.stock_reads import StockReads
 from services.runtime import call
@@ -22,6 +23,7 @@ class StockServicer(StockReads, StockServiceServicer):
     depots: CommandHandler[depot.Command, depot.State, depot.Event]
     shipping: Shipping
     regions: Regions
+    items: Items
 
     async def RegisterDepot(
         self, request: pb.RegisterDepotRequest, context: Any
@@ -49,6 +51,7 @@ class StockServicer(StockReads, StockServiceServicer):
             origin=request.origin,
             occurred_at=said(request, "occur_time", self.now()),
         )
+        self.items.check(request.item, "item")
         written = await self._keep(request, command)
         return pb.ReceiveStockResponse(etag=written.etag, position=written.position)
 
@@ -128,12 +131,21 @@ class StockServicer(StockReads, StockServiceServicer):
     async def ConsumeStock(
         self, request: pb.ConsumeStockRequest, context: Any
     ) -> pb.ConsumeStockResponse:
+        if request.adcode:
+            self.regions.check(request.adcode, "adcode")
+        item = self.items.of(request.item)
         command = stock.ConsumeStock(
             depot_id=request.depot_id,
             item=request.item,
             quantity=request.quantity,
             incident_id=request.incident_id,
             purpose=request.purpose,
+            adcode=request.adcode,
+            group_id=request.group_id,
+            item_class=item.class_code,
+            unit=item.unit,
+            relief=item.relief,
+            items_version=self.items.version,
             occurred_at=said(request, "occur_time", self.now()),
         )
         written = await self._keep(request, command, request.incident_id)

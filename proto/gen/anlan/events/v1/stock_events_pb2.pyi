@@ -94,3 +94,63 @@ class TransferReceived(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "item", b"item", "lost", b"lost", "occur_time", b"occur_time", "reason", b"reason", "received", b"received", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___TransferReceived: typing_extensions.TypeAlias = TransferReceived
+
+@typing.final
+class StockConsumed(google.protobuf.message.Message):
+    """Supplies were handed out or used up."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    ITEM_CLASS_FIELD_NUMBER: builtins.int
+    RELIEF_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    GROUP_ID_FIELD_NUMBER: builtins.int
+    PURPOSE_FIELD_NUMBER: builtins.int
+    ITEMS_VERSION_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    item: builtins.str
+    item_class: builtins.str
+    """GB/T 38565 class of the item, 7 digits; empty for an item that is on no list."""
+    relief: builtins.str
+    """Which need of the ten-hour relief clock it serves: food, water, bedding or medicine, as
+    reference/items.json says; empty for none.
+    """
+    quantity: builtins.int
+    unit: builtins.str
+    """What `quantity` counts, e.g. 箱."""
+    incident_id: builtins.str
+    adcode: builtins.str
+    """Where it went: a village (12 digits) or its township (9); empty where nobody said."""
+    group_id: builtins.str
+    """The households that got it, as the caller calls them; empty where nobody said."""
+    purpose: builtins.str
+    items_version: builtins.str
+    """The version of the item list that `item_class`, `relief` and `unit` are of."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        item_class: builtins.str = ...,
+        relief: builtins.str = ...,
+        quantity: builtins.int = ...,
+        unit: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        adcode: builtins.str = ...,
+        group_id: builtins.str = ...,
+        purpose: builtins.str = ...,
+        items_version: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "depot_id", b"depot_id", "group_id", b"group_id", "incident_id", b"incident_id", "item", b"item", "item_class", b"item_class", "items_version", b"items_version", "occur_time", b"occur_time", "purpose", b"purpose", "quantity", b"quantity", "relief", b"relief", "unit", b"unit"]) -> None: ...
+
+Global___StockConsumed: typing_extensions.TypeAlias = StockConsumed

@@ -519,6 +519,8 @@ class ConsumeStockRequest(google.protobuf.message.Message):
     PURPOSE_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    GROUP_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     depot_id: builtins.str
     item: builtins.str
@@ -527,6 +529,10 @@ class ConsumeStockRequest(google.protobuf.message.Message):
     """Takes what was set aside for this incident first."""
     purpose: builtins.str
     etag: builtins.str
+    adcode: builtins.str
+    """Where it went: the village (12 digits) whose relief clock it serves, or its township (9)."""
+    group_id: builtins.str
+    """The households that got it, as the shelter or the village calls them."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -540,9 +546,11 @@ class ConsumeStockRequest(google.protobuf.message.Message):
         purpose: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        adcode: builtins.str = ...,
+        group_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "etag", b"etag", "incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "purpose", b"purpose", "quantity", b"quantity", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "depot_id", b"depot_id", "etag", b"etag", "group_id", b"group_id", "incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "purpose", b"purpose", "quantity", b"quantity", "request_id", b"request_id"]) -> None: ...
 
 Global___ConsumeStockRequest: typing_extensions.TypeAlias = ConsumeStockRequest
 
