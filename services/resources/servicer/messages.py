@@ -32,8 +32,17 @@ IS_CLOSED = {number: closed for closed, number in TRANSFER_STATES.items()}
 SHELTER_STATES = {False: shelter_pb.SHELTER_STATE_STANDBY, True: shelter_pb.SHELTER_STATE_OPEN}
 IS_OPEN = {number: is_open for is_open, number in SHELTER_STATES.items()}
 
+# By what a unit's service and holds make of it: EIDO's primary status, and why.
+PRIMARY = {
+    Status.AVAILABLE: (unit_pb.PRIMARY_STATUS_AVAILABLE, []),
+    Status.RESERVED: (unit_pb.PRIMARY_STATUS_NOT_AVAILABLE, ["HELD"]),
+    Status.ASSIGNED: (unit_pb.PRIMARY_STATUS_NOT_AVAILABLE, ["HELD"]),
+    Status.OUT_OF_SERVICE: (unit_pb.PRIMARY_STATUS_NOT_AVAILABLE, ["OUT_OF_SERVICE"]),
+}
+
 
 def unit(row: Any) -> unit_pb.Unit:
+    primary, reasons = PRIMARY[Status(row.status)]
     return unit_pb.Unit(
         unit_id=row.unit_id,
         name=row.name,
@@ -49,6 +58,10 @@ def unit(row: Any) -> unit_pb.Unit:
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
+        primary_status=primary,
+        primary_reasons=reasons,
+        secondary_statuses=["InService" if row.in_service else "OutofService"],
+        crew_on_duty=row.staffing,
     )
 
 

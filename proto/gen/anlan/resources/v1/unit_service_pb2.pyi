@@ -38,7 +38,7 @@ class _UnitStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._Enu
     UNIT_STATUS_OUT_OF_SERVICE: _UnitStatus.ValueType  # 4
 
 class UnitStatus(_UnitStatus, metaclass=_UnitStatusEnumTypeWrapper):
-    """Able to be assigned?  Derived from holds and service; EIDO's primary status."""
+    """Who has it: derived from holds and service."""
 
 UNIT_STATUS_UNSPECIFIED: UnitStatus.ValueType  # 0
 UNIT_STATUS_AVAILABLE: UnitStatus.ValueType  # 1
@@ -48,6 +48,210 @@ UNIT_STATUS_ASSIGNED: UnitStatus.ValueType  # 3
 """Held by an assignment."""
 UNIT_STATUS_OUT_OF_SERVICE: UnitStatus.ValueType  # 4
 Global___UnitStatus: typing_extensions.TypeAlias = UnitStatus
+
+class _PrimaryStatus:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _PrimaryStatusEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_PrimaryStatus.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    PRIMARY_STATUS_UNSPECIFIED: _PrimaryStatus.ValueType  # 0
+    PRIMARY_STATUS_AVAILABLE: _PrimaryStatus.ValueType  # 1
+    PRIMARY_STATUS_CONDITIONALLY_AVAILABLE: _PrimaryStatus.ValueType  # 2
+    """Can be had, but not as it stands: primary_reasons says why."""
+    PRIMARY_STATUS_NOT_AVAILABLE: _PrimaryStatus.ValueType  # 3
+
+class PrimaryStatus(_PrimaryStatus, metaclass=_PrimaryStatusEnumTypeWrapper):
+    """Able to be assigned?  EIDO's primary status (NENA-STA-021): the worst of what each hold, its
+    service, its rest, its staffing and its own word say; none of them overwrites another.
+    """
+
+PRIMARY_STATUS_UNSPECIFIED: PrimaryStatus.ValueType  # 0
+PRIMARY_STATUS_AVAILABLE: PrimaryStatus.ValueType  # 1
+PRIMARY_STATUS_CONDITIONALLY_AVAILABLE: PrimaryStatus.ValueType  # 2
+"""Can be had, but not as it stands: primary_reasons says why."""
+PRIMARY_STATUS_NOT_AVAILABLE: PrimaryStatus.ValueType  # 3
+Global___PrimaryStatus: typing_extensions.TypeAlias = PrimaryStatus
+
+class _StatusSource:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _StatusSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_StatusSource.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    STATUS_SOURCE_UNSPECIFIED: _StatusSource.ValueType  # 0
+    STATUS_SOURCE_CREW: _StatusSource.ValueType  # 1
+    """The crew itself."""
+    STATUS_SOURCE_CONSOLE: _StatusSource.ValueType  # 2
+    """Somebody at a console, e.g. after a radio call."""
+    STATUS_SOURCE_DEVICE: _StatusSource.ValueType  # 3
+    """A machine, e.g. a vehicle's terminal."""
+
+class StatusSource(_StatusSource, metaclass=_StatusSourceEnumTypeWrapper):
+    """Where a status comes from."""
+
+STATUS_SOURCE_UNSPECIFIED: StatusSource.ValueType  # 0
+STATUS_SOURCE_CREW: StatusSource.ValueType  # 1
+"""The crew itself."""
+STATUS_SOURCE_CONSOLE: StatusSource.ValueType  # 2
+"""Somebody at a console, e.g. after a radio call."""
+STATUS_SOURCE_DEVICE: StatusSource.ValueType  # 3
+"""A machine, e.g. a vehicle's terminal."""
+Global___StatusSource: typing_extensions.TypeAlias = StatusSource
+
+@typing.final
+class StatusFact(google.protobuf.message.Message):
+    """What was last said of a unit's status.  Last is whose occur_time is newest, whenever it came."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    SET_BY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    RECORD_TIME_FIELD_NUMBER: builtins.int
+    word: builtins.str
+    """The word that was said, e.g. 待命; empty where codes came without one."""
+    source: Global___StatusSource.ValueType
+    set_by: builtins.str
+    """Who said it."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it became so, and when it was recorded here."""
+
+    @property
+    def record_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        word: builtins.str = ...,
+        source: Global___StatusSource.ValueType = ...,
+        set_by: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        record_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "record_time", b"record_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "record_time", b"record_time", "set_by", b"set_by", "source", b"source", "word", b"word"]) -> None: ...
+
+Global___StatusFact: typing_extensions.TypeAlias = StatusFact
+
+@typing.final
+class Qualification(google.protobuf.message.Message):
+    """Something that a person can do, and until when it counts."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: builtins.int
+    CERTIFICATE_FIELD_NUMBER: builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: builtins.int
+    code: builtins.str
+    """A code of reference/units.json, e.g. swift_water."""
+    certificate: builtins.str
+    """The paper that proves it."""
+    @property
+    def expire_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """From then on it does not count; absent: it does not expire."""
+
+    def __init__(
+        self,
+        *,
+        code: builtins.str = ...,
+        certificate: builtins.str = ...,
+        expire_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["expire_time", b"expire_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["certificate", b"certificate", "code", b"code", "expire_time", b"expire_time"]) -> None: ...
+
+Global___Qualification: typing_extensions.TypeAlias = Qualification
+
+@typing.final
+class CrewMember(google.protobuf.message.Message):
+    """A person of a unit's crew."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MEMBER_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    CONTACT_FIELD_NUMBER: builtins.int
+    QUALIFICATIONS_FIELD_NUMBER: builtins.int
+    ON_DUTY_FIELD_NUMBER: builtins.int
+    member_id: builtins.str
+    name: builtins.str
+    contact: builtins.str
+    on_duty: builtins.bool
+    """Within a shift that has begun and not ended."""
+    @property
+    def qualifications(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Qualification]: ...
+    def __init__(
+        self,
+        *,
+        member_id: builtins.str = ...,
+        name: builtins.str = ...,
+        contact: builtins.str = ...,
+        qualifications: collections.abc.Iterable[Global___Qualification] | None = ...,
+        on_duty: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["contact", b"contact", "member_id", b"member_id", "name", b"name", "on_duty", b"on_duty", "qualifications", b"qualifications"]) -> None: ...
+
+Global___CrewMember: typing_extensions.TypeAlias = CrewMember
+
+@typing.final
+class Shift(google.protobuf.message.Message):
+    """Who is on duty from when until when."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHIFT_ID_FIELD_NUMBER: builtins.int
+    START_TIME_FIELD_NUMBER: builtins.int
+    END_TIME_FIELD_NUMBER: builtins.int
+    MEMBER_IDS_FIELD_NUMBER: builtins.int
+    BEGUN_FIELD_NUMBER: builtins.int
+    shift_id: builtins.str
+    begun: builtins.bool
+    """It has begun; one that has ended is not listed any more."""
+    @property
+    def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def member_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    def __init__(
+        self,
+        *,
+        shift_id: builtins.str = ...,
+        start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        member_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        begun: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["end_time", b"end_time", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["begun", b"begun", "end_time", b"end_time", "member_ids", b"member_ids", "shift_id", b"shift_id", "start_time", b"start_time"]) -> None: ...
+
+Global___Shift: typing_extensions.TypeAlias = Shift
+
+@typing.final
+class Equipment(google.protobuf.message.Message):
+    """What a unit carries."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    item: builtins.str
+    """What it is, e.g. 救生衣."""
+    quantity: builtins.int
+    note: builtins.str
+    def __init__(
+        self,
+        *,
+        item: builtins.str = ...,
+        quantity: builtins.int = ...,
+        note: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["item", b"item", "note", b"note", "quantity", b"quantity"]) -> None: ...
+
+Global___Equipment: typing_extensions.TypeAlias = Equipment
 
 @typing.final
 class Hold(google.protobuf.message.Message):
@@ -103,6 +307,21 @@ class Unit(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    ATTRIBUTES_FIELD_NUMBER: builtins.int
+    PRIMARY_STATUS_FIELD_NUMBER: builtins.int
+    PRIMARY_REASONS_FIELD_NUMBER: builtins.int
+    SECONDARY_STATUSES_FIELD_NUMBER: builtins.int
+    STATUS_FACT_FIELD_NUMBER: builtins.int
+    CREW_ON_DUTY_FIELD_NUMBER: builtins.int
+    MINIMUM_STAFFING_FIELD_NUMBER: builtins.int
+    REST_UNTIL_TIME_FIELD_NUMBER: builtins.int
+    MOBILISATION_CLASS_FIELD_NUMBER: builtins.int
+    CREW_FIELD_NUMBER: builtins.int
+    QUALIFICATIONS_FIELD_NUMBER: builtins.int
+    SHIFTS_FIELD_NUMBER: builtins.int
+    EQUIPMENT_FIELD_NUMBER: builtins.int
     unit_id: builtins.str
     name: builtins.str
     kind: builtins.str
@@ -115,6 +334,19 @@ class Unit(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    type: builtins.str
+    """A type of its kind in reference/units.json, e.g. boat_1; lower numbers can do more (as NIMS)."""
+    force_id: builtins.str
+    """The force (力量) that it belongs to; empty for a unit that stands alone."""
+    primary_status: Global___PrimaryStatus.ValueType
+    crew_on_duty: builtins.int
+    """How many are on duty now; of a unit that keeps no list of its crew, its staffing."""
+    minimum_staffing: builtins.int
+    """With fewer it is understaffed; 0 asks nothing."""
+    mobilisation_class: builtins.str
+    """The class of its force in reference/mobilisation.json, which says who may order it; empty for
+    a unit without a force, which everybody who dispatches may order.
+    """
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     @property
@@ -125,6 +357,36 @@ class Unit(google.protobuf.message.Message):
     def holds(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Hold]:
         """The exclusive hold first, then those that were overridden into place."""
 
+    @property
+    def attributes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Codes of reference/units.json, e.g. night_navigation."""
+
+    @property
+    def primary_reasons(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Why it is not simply available: OUT_OF_SERVICE, HELD, RESTING, UNDERSTAFFED, STATUS."""
+
+    @property
+    def secondary_statuses(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """EIDO's secondary status codes, e.g. Station, EnRoute, Meal; never empty."""
+
+    @property
+    def status_fact(self) -> Global___StatusFact:
+        """Absent while nobody has said anything."""
+
+    @property
+    def rest_until_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Until when it rests (休整); absent when it does not."""
+
+    @property
+    def crew(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___CrewMember]: ...
+    @property
+    def qualifications(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Codes that somebody on duty holds and that have not expired."""
+
+    @property
+    def shifts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Shift]: ...
+    @property
+    def equipment(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Equipment]: ...
     def __init__(
         self,
         *,
@@ -142,9 +404,24 @@ class Unit(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        type: builtins.str = ...,
+        force_id: builtins.str = ...,
+        attributes: collections.abc.Iterable[builtins.str] | None = ...,
+        primary_status: Global___PrimaryStatus.ValueType = ...,
+        primary_reasons: collections.abc.Iterable[builtins.str] | None = ...,
+        secondary_statuses: collections.abc.Iterable[builtins.str] | None = ...,
+        status_fact: Global___StatusFact | None = ...,
+        crew_on_duty: builtins.int = ...,
+        minimum_staffing: builtins.int = ...,
+        rest_until_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        mobilisation_class: builtins.str = ...,
+        crew: collections.abc.Iterable[Global___CrewMember] | None = ...,
+        qualifications: collections.abc.Iterable[builtins.str] | None = ...,
+        shifts: collections.abc.Iterable[Global___Shift] | None = ...,
+        equipment: collections.abc.Iterable[Global___Equipment] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["expected_back_time", b"expected_back_time", "home", b"home"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["capabilities", b"capabilities", "contact", b"contact", "etag", b"etag", "exercise", b"exercise", "expected_back_time", b"expected_back_time", "holds", b"holds", "home", b"home", "kind", b"kind", "name", b"name", "out_of_service_reason", b"out_of_service_reason", "position", b"position", "staffing", b"staffing", "status", b"status", "unit_id", b"unit_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["expected_back_time", b"expected_back_time", "home", b"home", "rest_until_time", b"rest_until_time", "status_fact", b"status_fact"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "capabilities", b"capabilities", "contact", b"contact", "crew", b"crew", "crew_on_duty", b"crew_on_duty", "equipment", b"equipment", "etag", b"etag", "exercise", b"exercise", "expected_back_time", b"expected_back_time", "force_id", b"force_id", "holds", b"holds", "home", b"home", "kind", b"kind", "minimum_staffing", b"minimum_staffing", "mobilisation_class", b"mobilisation_class", "name", b"name", "out_of_service_reason", b"out_of_service_reason", "position", b"position", "primary_reasons", b"primary_reasons", "primary_status", b"primary_status", "qualifications", b"qualifications", "rest_until_time", b"rest_until_time", "secondary_statuses", b"secondary_statuses", "shifts", b"shifts", "staffing", b"staffing", "status", b"status", "status_fact", b"status_fact", "type", b"type", "unit_id", b"unit_id"]) -> None: ...
 
 Global___Unit: typing_extensions.TypeAlias = Unit
 
@@ -511,10 +788,18 @@ class UnitFilter(google.protobuf.message.Message):
     ADCODE_FIELD_NUMBER: builtins.int
     BOX_FIELD_NUMBER: builtins.int
     STATUS_FIELD_NUMBER: builtins.int
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    ATTRIBUTES_FIELD_NUMBER: builtins.int
+    QUALIFICATIONS_FIELD_NUMBER: builtins.int
+    PRIMARY_STATUS_FIELD_NUMBER: builtins.int
     kind: builtins.str
     adcode: builtins.str
     """Home inside this region."""
     status: Global___UnitStatus.ValueType
+    force_id: builtins.str
+    type: builtins.str
+    primary_status: Global___PrimaryStatus.ValueType
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Must have all of these."""
@@ -522,6 +807,14 @@ class UnitFilter(google.protobuf.message.Message):
     @property
     def box(self) -> anlan.type.v1.place_pb2.Box:
         """Home inside this box."""
+
+    @property
+    def attributes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Must have all of these."""
+
+    @property
+    def qualifications(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Somebody on duty must hold each of these, not expired."""
 
     def __init__(
         self,
@@ -531,9 +824,14 @@ class UnitFilter(google.protobuf.message.Message):
         adcode: builtins.str = ...,
         box: anlan.type.v1.place_pb2.Box | None = ...,
         status: Global___UnitStatus.ValueType = ...,
+        force_id: builtins.str = ...,
+        type: builtins.str = ...,
+        attributes: collections.abc.Iterable[builtins.str] | None = ...,
+        qualifications: collections.abc.Iterable[builtins.str] | None = ...,
+        primary_status: Global___PrimaryStatus.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["box", b"box"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "box", b"box", "capabilities", b"capabilities", "kind", b"kind", "status", b"status"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "attributes", b"attributes", "box", b"box", "capabilities", b"capabilities", "force_id", b"force_id", "kind", b"kind", "primary_status", b"primary_status", "qualifications", b"qualifications", "status", b"status", "type", b"type"]) -> None: ...
 
 Global___UnitFilter: typing_extensions.TypeAlias = UnitFilter
 
