@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 
+from sqlalchemy import AsyncAdaptedQueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
 
 from services.runtime.projection import AsOf, Projection, Seen
 from services.runtime.recorded import Recorded
@@ -17,13 +19,18 @@ from services.runtime.store import EventStore
 
 BATCH = 500
 KEPT = 4
+NUMBERS = count(1)
 
 
 @dataclass(slots=True)
 class _Past:
-    """``ended`` where the log went on beyond the instant, so that nothing can be added to it."""
+    """``ended`` where the log went on beyond the instant, so that nothing can be added to it.
+
+    The rows last as long as ``keeper``: a looker who is cancelled takes down its own connection.
+    """
 
     engine: AsyncEngine
+    keeper: sqlite3.Connection
     seen: Seen = field(default_factory=Seen)
     ended: bool = False
     lookers: int = 0
@@ -67,13 +74,20 @@ class Pasts:
         """Let go of rows that are kept no longer, unless somebody else still looks at them."""
         if not past.lookers:
             await past.engine.dispose()
+            past.keeper.close()
 
     async def _fold(self, as_of: AsOf) -> _Past:
-        past = _Past(create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool))
+        rows = f"file:past-{next(NUMBERS)}?mode=memory&cache=shared"
+        past = _Past(
+            create_async_engine(
+                f"sqlite+aiosqlite:///{rows}&uri=true", poolclass=AsyncAdaptedQueuePool
+            ),
+            sqlite3.connect(rows, uri=True),
+        )
         try:
             await self._fill(past, as_of)
         except BaseException:
-            await past.engine.dispose()
+            await self._leave(past)
             raise
         return past
 

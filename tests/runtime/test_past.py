@@ -89,13 +89,30 @@ async def test_many_instants_at_once_are_all_answered_and_few_are_kept(model: Re
     assert len(model._pasts._kept) == past.KEPT
 
 
-async def test_a_look_that_is_given_up_leaves_nothing_behind(model: ReadModel) -> None:
+@pytest.mark.parametrize("turns", range(0, 120, 3))
+async def test_a_look_that_is_given_up_leaves_nothing_behind(model: ReadModel, turns: int) -> None:
     looking = asyncio.create_task(numbers(model, AsOf(position=30)))
-    await asyncio.sleep(0.01)
+    for _ in range(turns):
+        await asyncio.sleep(0.0002)
     looking.cancel()
     await asyncio.gather(looking, return_exceptions=True)
 
     assert await numbers(model, AsOf(position=30)) == [1, 2, 3]
+
+
+async def test_whoever_is_cut_off_while_reading_takes_the_rows_from_nobody(
+    model: ReadModel,
+) -> None:
+    instant = AsOf(position=30)
+    async with model.read(as_of=instant) as (connection, _):
+        slow = connection.exec_driver_sql(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000000) "
+            "SELECT count(*) FROM n"
+        )
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(slow, 0.01)
+
+    assert await numbers(model, instant) == [1, 2, 3]
 
 
 async def test_the_present_rows_are_untouched(model: ReadModel) -> None:
