@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from services.runtime.cause import COMMAND, Cause
 from services.runtime.decider import Decider
-from services.runtime.recorded import Recorded
+from services.runtime.recorded import CONTINUES, Recorded
 from services.runtime.rejection import Rejection
 from services.runtime.store import NO_STREAM, EventStore, Proposed, StaleRevision
 
@@ -175,7 +175,8 @@ class CommandHandler(Generic[C, S, E]):
         for number, event in enumerate(events):
             type_, data = self._decider.codec.encode(event)
             id_ = _event_id(cause.command_id, number, type_, data)
-            proposed.append(Proposed(id_, type_, data, metadata))
+            more = {CONTINUES: "true"} if number + 1 < len(events) else {}
+            proposed.append(Proposed(id_, type_, data, {**metadata, **more}))
         return proposed
 
     async def _catch_up(self, key: str, folded: _Folded[S]) -> bool:

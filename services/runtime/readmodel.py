@@ -55,13 +55,14 @@ log = structlog.get_logger()
 
 
 class _Fenced(Exception):
-    """The rows are not where this process left them: another one folded, or a commit got lost."""
+    """The rows are not where this process left them: another one folded, or they went back."""
 
 
 class ReadModel:
     """One projection's tables in one database, following the store.
 
-    Rows and checkpoint commit together, so that a crash neither skips nor repeats an event.
+    Rows and checkpoint commit together, so that a crash neither skips nor repeats an event.  What
+    one append wrote is folded in one commit, so that nobody reads half of an act.
     """
 
     def __init__(self, projection: Projection, store: EventStore, url: str) -> None:
@@ -149,9 +150,12 @@ class ReadModel:
                         ended = True
                     else:
                         caught_up = caught_up or item.caught_up
-                    if ended or len(batch) >= BATCH or queue.empty():
+                    full = len(batch) >= BATCH or queue.empty()
+                    if ended or (full and not (batch and batch[-1].continues)):
                         break
-                    item = queue.get_nowait()
+                    item = await queue.get()
+                while batch and batch[-1].continues:  # its append was cut: it comes again, whole
+                    batch.pop()
                 if batch:
                     await self._commit(batch)
                     committed_at = time.monotonic()
@@ -165,15 +169,27 @@ class ReadModel:
             await asyncio.gather(pumping, return_exceptions=True)
 
     async def _commit(self, batch: list[Recorded]) -> None:
-        if self._writer is not None and len(batch) <= SHORT_BATCH:
-            self._write(self._writer, batch)
+        """Fold what the rows do not know yet; another process may have been faster."""
+        while news := [event for event in batch if event.position > self.seen.position]:
+            try:
+                await self._fold_in(news)
+            except _Fenced:
+                before = self.seen.position
+                await self._look()
+                if self.seen.position <= before:
+                    raise
+            else:
+                await self._advance(Seen(news[-1].position, news[-1].created_at))
+        self._taps.pour(batch)
+
+    async def _fold_in(self, news: list[Recorded]) -> None:
+        if self._writer is not None and len(news) <= SHORT_BATCH:
+            self._write(self._writer, news)
         elif self._writer is not None:
-            await asyncio.to_thread(self._write, self._writer, batch)
+            await asyncio.to_thread(self._write, self._writer, news)
         else:
             async with self._engine.begin() as connection:
-                await connection.run_sync(self._fold, batch)
-        await self._advance(Seen(batch[-1].position, batch[-1].created_at))
-        self._taps.pour(batch)
+                await connection.run_sync(self._fold, news)
 
     async def _look(self) -> None:
         """Learn from the rows themselves how far they are."""

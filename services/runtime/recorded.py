@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+CONTINUES = "continues"
+"""The metadata key of every event of an append but the last."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
@@ -20,6 +23,11 @@ class Recorded:
     created_at: datetime
     data: bytes
     metadata: Mapping[str, str]
+
+    @property
+    def continues(self) -> bool:
+        """Whether the next event of its stream belongs to the same append."""
+        return CONTINUES in self.metadata
 
     @property
     def category(self) -> str:

@@ -65,7 +65,8 @@ class Script:
                 after, sent = event.position, sent + 1
             yield Progress(None, caught_up=True)
             async with self.grown:
-                await self.grown.wait()
+                while not self.events or self.events[-1].position <= (after or 0):
+                    await self.grown.wait()
 
     async def read_all(
         self, categories: Sequence[str], after: int | None = None

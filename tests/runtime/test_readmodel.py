@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from services.runtime import readmodel
 from services.runtime.projection import Projection
 from services.runtime.readmodel import ReadModel
+from services.runtime.recorded import CONTINUES
 from services.runtime.rejection import Unavailable
 from tests.runtime.postgres import Postgres
 from tests.runtime.scripted import BEGAN, POISON, Script, rows, said, words
@@ -217,6 +219,44 @@ async def test_readers_see_whole_batches_only_and_disturb_no_writer(
     assert found == expected(*range(1, 301))
 
 
+async def test_what_one_append_wrote_is_read_whole(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readmodel, "BATCH", 2)
+    first, *middle, last = [
+        replace(said(number), metadata={} if number == 5 else {CONTINUES: "true"})
+        for number in range(1, 6)
+    ]
+    script = Script()
+    projection, table = words()
+    async with following(projection, script, url) as model:
+        await model.caught_up.wait()
+        await script.append(first)
+        assert not await model.advanced(0, 0.1)
+        await script.append(*middle)
+        assert not await model.advanced(0, 0.1)
+        await script.append(last)
+        found = await rows(model, table, min_position=first.position)
+
+    assert found == expected(*range(1, 6))
+    assert model.seen.position == last.position
+
+
+async def test_an_append_that_was_cut_comes_again_whole(url: str) -> None:
+    script = Script(
+        said(1),
+        *(replace(said(number), metadata={CONTINUES: "true"}) for number in (2, 3)),
+        said(4),
+    )
+    script.breaks_after = 3
+    projection, table = words()
+    async with following(projection, script, url) as model:
+        found = await rows(model, table, min_position=said(2).position)
+
+    assert found == expected(1, 2, 3, 4)
+    assert script.resumed_after == [None, said(1).position]
+
+
 async def test_two_processes_on_one_database_fold_each_event_once(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,6 +269,7 @@ async def test_two_processes_on_one_database_fold_each_event_once(
             await script.append(said(number))
             await asyncio.sleep(0.01)
         found = [await rows(m, table, min_position=last) for m in (first, second)]
+    assert len(script.resumed_after) == 2  # neither had to follow anew
 
     assert found == [expected(*range(1, 46))] * 2
 
