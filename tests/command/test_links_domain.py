@@ -338,6 +338,12 @@ def test_a_report_that_left_is_not_attached_nor_split_again() -> None:
     given(*gone).when(other).then_refused("INCIDENT_EXISTS")
 
 
+def test_where_a_report_went_is_said_even_after_the_merge() -> None:
+    gone = (opened, known.attached, facts.split_begun, facts.split_done, facts.begun, facts.merged)
+    given(*gone).when(known.attach).then_refused("REPORT_MOVED")
+    given(*gone).when(replace(known.attach, report_id="r9")).then_refused("INCIDENT_MERGED")
+
+
 def test_an_incident_does_not_end_while_something_leaves_it() -> None:
     leaving = (opened, known.attached, facts.split_begun)
     given(*leaving).when(known.close).then_refused("SPLIT_UNDER_WAY")

@@ -206,6 +206,9 @@ def _after_merge(rules: Rules, command: Act, state: Merged) -> Sequence[Event]:
             return merge.break_ring(command, state.was.adcode, state.into, held)
         case split.ConcludeSplit():
             return []
+        case lifecycle.AttachReport(report_id=report_id):
+            split.require_stayed(command.incident_id, report_id, state.was.splits)
+            raise merge.merged(command.incident_id, state.into)
         case (
             decisions.CompleteDecisionStep()
             | decisions.ApproveDecision()
