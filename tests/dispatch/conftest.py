@@ -18,7 +18,7 @@ from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceStub
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
 from services.dispatch import main
-from services.dispatch.projections import INCIDENTS
+from services.dispatch.projections.tables import INCIDENTS
 from services.runtime import broker, peer
 from services.runtime.published import Publication, headers
 from services.runtime.readmodel import ReadModel

@@ -30,7 +30,7 @@ from services.dispatch.domain.need_ref import (
     decide,
     evolve,
 )
-from services.dispatch.projections import NEEDS
+from services.dispatch.projections.tables import NEEDS
 from tests.dispatch.conftest import Dispatch
 from tests.dispatch.facts import DYKE, NOW
 from tests.spec import spec

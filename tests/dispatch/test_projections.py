@@ -15,15 +15,8 @@ from sqlalchemy import Connection, create_engine, select
 from services.dispatch.codec import ASSIGNMENT_CODEC, INCIDENT_REF_CODEC
 from services.dispatch.domain import events, incident_ref
 from services.dispatch.domain.events import Stage
-from services.dispatch.projections import (
-    ASSIGNMENTS,
-    CLOSED,
-    DISPATCH,
-    INCIDENTS,
-    OPEN,
-    OVERDUE,
-    apply,
-)
+from services.dispatch.projections import DISPATCH, apply
+from services.dispatch.projections.tables import ASSIGNMENTS, CLOSED, INCIDENTS, OPEN, OVERDUE
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
 from tests.dispatch.facts import (

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
-from services.dispatch.projections import ASSIGNMENTS, DISPATCH, INCIDENTS
+from services.dispatch.projections import DISPATCH
+from services.dispatch.projections.tables import ASSIGNMENTS, INCIDENTS
 from services.dispatch.servicer.response_times import percentile
 from services.runtime.readmodel import ReadModel
 from services.runtime.store import EventStore

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.dispatch.domain.assignment import RaiseOverdue
 from services.dispatch.domain.events import Stage
 from services.dispatch.policies.releasing import Assignments
-from services.dispatch.projections import ASSIGNMENTS, OPEN
+from services.dispatch.projections.tables import ASSIGNMENTS, OPEN
 from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import Written

@@ -14,7 +14,7 @@ from anlan.command.v1.incident_service_pb2_grpc import IncidentServiceStub
 from anlan.events.v1 import incident_events_pb2 as events_pb
 from anlan.events.v1 import link_events_pb2 as link_pb
 from services.dispatch.domain import incident_ref
-from services.dispatch.projections import INCIDENTS
+from services.dispatch.projections.tables import INCIDENTS
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
 from services.runtime.peer import Peer

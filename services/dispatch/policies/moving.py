@@ -17,7 +17,7 @@ from anlan.events.v1 import unit_events_pb2 as unit_pb
 from services.dispatch.codec import ASSIGNMENT
 from services.dispatch.domain import assignment, incident_ref
 from services.dispatch.policies.releasing import Assignments
-from services.dispatch.projections import ASSIGNMENTS, CLOSED
+from services.dispatch.projections.tables import ASSIGNMENTS, CLOSED
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
 from services.runtime.readmodel import ReadModel

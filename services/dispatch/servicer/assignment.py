@@ -16,7 +16,7 @@ from services.dispatch.domain import assignment, events
 from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.sending import Intent, Sending
-from services.dispatch.projections import ASSIGNMENTS, CLOSED
+from services.dispatch.projections.tables import ASSIGNMENTS, CLOSED
 from services.dispatch.servicer import messages, response_times
 from services.runtime import call, paging, reading, times, watching
 from services.runtime.cause import COMMAND, Cause

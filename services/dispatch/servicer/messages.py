@@ -8,7 +8,7 @@ import msgspec
 
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from services.dispatch.domain.events import Stage
-from services.dispatch.projections import OVERDUE
+from services.dispatch.projections.tables import OVERDUE
 from services.runtime import place
 from services.runtime.place import Place
 from services.runtime.times import of_micros, to_proto

@@ -13,7 +13,7 @@ from anlan.dispatch.v1 import need_service_pb2 as pb
 from anlan.dispatch.v1.need_service_pb2_grpc import NeedServiceServicer
 from services.dispatch.domain.need_ref import Category
 from services.dispatch.policies.needs import CATEGORIES
-from services.dispatch.projections import NEEDS
+from services.dispatch.projections.tables import NEEDS
 from services.runtime import paging, reading, watching
 from services.runtime.readmodel import ReadModel
 from services.runtime.times import of_micros, to_proto

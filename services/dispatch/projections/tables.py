@@ -1,0 +1,90 @@
+"""The tables of dispatch: the board, the incidents that units go to, what they need."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+TABLES = MetaData()
+# The order of the board: who waits for an acknowledgement too long, who is out, what is over.
+OVERDUE, OPEN, CLOSED = 0, 1, 2
+
+ASSIGNMENTS = Table(
+    "assignment",
+    TABLES,
+    Column("assignment_id", String, primary_key=True),
+    Column("incident_id", String, nullable=False, index=True),
+    Column("unit_id", String, nullable=False, index=True),
+    Column("unit_kind", String, nullable=False, default=""),
+    Column("state", String, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("dispatched_by", String, nullable=False),
+    Column("call_at", BigInteger),
+    Column("dispatched_at", BigInteger),
+    Column("acknowledged_at", BigInteger),
+    Column("en_route_at", BigInteger),
+    Column("on_scene_at", BigInteger),
+    Column("cleared_at", BigInteger),
+    Column("acknowledge_due_at", BigInteger),
+    Column("close_reason", Text, nullable=False, default=""),
+    Column("override_reason", Text, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("exercise", String, nullable=False),
+    Column("opened_position", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False, index=True),
+)
+INCIDENTS = Table(
+    "incident",
+    TABLES,
+    Column("incident_id", String, primary_key=True),
+    Column("noted", Boolean, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("replaced_by", String, nullable=False, default=""),
+    Column("place", Text, nullable=False),
+    Column("call_at", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("exercise", String, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+NEEDS = Table(
+    "need",
+    TABLES,
+    Column("incident_id", String, primary_key=True),
+    Column("need_id", String, primary_key=True),
+    Column("noted", Boolean, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("category", String, nullable=False, default=""),
+    Column("item", Text, nullable=False, default=""),
+    Column("quantity", BigInteger, nullable=False, default=0),
+    Column("unit", String, nullable=False, default=""),
+    Column("adcode", String, nullable=False, default=""),
+    Column("address", Text, nullable=False, default=""),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("needed_by", BigInteger),
+    Column("note", Text, nullable=False, default=""),
+    Column("committed", BigInteger, nullable=False),
+    Column("remaining", BigInteger, nullable=False),
+    Column("raised_at", BigInteger),
+    Column("opened_position", BigInteger, nullable=False),
+    Column("exercise", String, nullable=False),
+    Column("position", BigInteger, nullable=False),
+)
+Index("need_open", NEEDS.c.ended, NEEDS.c.opened_position)
+Index("need_by_position", NEEDS.c.position)
+Index("assignment_board", ASSIGNMENTS.c.rank, ASSIGNMENTS.c.opened_position)
+Index("assignment_waiting", ASSIGNMENTS.c.state, ASSIGNMENTS.c.acknowledge_due_at)
+Index("assignment_dispatched", ASSIGNMENTS.c.exercise, ASSIGNMENTS.c.dispatched_at)
