@@ -6,13 +6,17 @@ from typing import Any
 
 from services.resources.domain import (
     depot,
+    device,
+    hazard_area,
     need_ref,
+    plot,
     shelter,
     stock,
     stock_rules,
     transfer,
     unit,
     unit_rules,
+    whereabouts,
 )
 from services.resources.domain.lots import UNMARKED
 from services.runtime.codec import Codec
@@ -36,6 +40,9 @@ UNITS: Codec[unit.Event] = Codec(
         "UnitReservationExpired.v1": unit.UnitReservationExpired,
         "UnitReleased.v1": unit.UnitReleased,
         "UnitHoldMoved.v1": unit.UnitHoldMoved,
+        "UnitPositionNoted.v1": whereabouts.UnitPositionNoted,
+        "UnitEnteredHazardArea.v1": whereabouts.UnitEnteredHazardArea,
+        "UnitLeftHazardArea.v1": whereabouts.UnitLeftHazardArea,
     }
 )
 DEPOTS: Codec[depot.Event] = Codec({"DepotRegistered.v1": depot.DepotRegistered})
@@ -73,6 +80,25 @@ NEEDS: Codec[need_ref.Event] = Codec(
         "SupplyNeedNoted.v1": need_ref.SupplyNeedNoted,
         "SupplyNeedCounted.v1": need_ref.SupplyNeedCounted,
         "SupplyNeedEnded.v1": need_ref.SupplyNeedEnded,
+    }
+)
+DEVICES: Codec[device.Event] = Codec(
+    {
+        "DeviceRegistered.v1": device.DeviceRegistered,
+        "DeviceRevoked.v1": device.DeviceRevoked,
+    }
+)
+HAZARD_AREAS: Codec[hazard_area.Event] = Codec(
+    {
+        "HazardAreaDeclared.v1": hazard_area.HazardAreaDeclared,
+        "HazardAreaRedrawn.v1": hazard_area.HazardAreaRedrawn,
+        "HazardAreaLifted.v1": hazard_area.HazardAreaLifted,
+    }
+)
+PLOTS: Codec[plot.Event] = Codec(
+    {
+        "IncidentPlotted.v1": plot.IncidentPlotted,
+        "IncidentPlotChanged.v1": plot.IncidentPlotChanged,
     }
 )
 
@@ -113,4 +139,25 @@ NEED_REF = Decider(
     decide=need_ref.decide,
     evolve=need_ref.evolve,
     codec=NEEDS,
+)
+DEVICE = Decider(
+    category="device",
+    initial=device.INITIAL,
+    decide=device.decide,
+    evolve=device.evolve,
+    codec=DEVICES,
+)
+HAZARD_AREA = Decider(
+    category="hazard_area",
+    initial=hazard_area.INITIAL,
+    decide=hazard_area.decide,
+    evolve=hazard_area.evolve,
+    codec=HAZARD_AREAS,
+)
+PLOT = Decider(
+    category="incident_plot",
+    initial=plot.INITIAL,
+    decide=plot.decide,
+    evolve=plot.evolve,
+    codec=PLOTS,
 )

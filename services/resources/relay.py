@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
+from anlan.events.v1 import hazard_events_pb2 as hazard_pb
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
 from anlan.events.v1 import unit_events_pb2 as unit_pb
+from anlan.type.v1 import place_pb2
 from services.resources.codec import (
+    HAZARD_AREA,
+    HAZARD_AREAS,
     SHELTER,
     SHELTERS,
     STOCK,
@@ -17,7 +21,7 @@ from services.resources.codec import (
     UNIT,
     UNITS,
 )
-from services.resources.domain import shelter, stock, transfer, unit
+from services.resources.domain import hazard_area, shelter, stock, transfer, unit, whereabouts
 from services.runtime import place
 from services.runtime.actor import NATION
 from services.runtime.recorded import Recorded
@@ -26,7 +30,8 @@ from services.runtime.times import to_proto
 
 STREAM = "ANLAN_RESOURCES"
 SUBJECTS = [
-    f"anlan.*.{category}.>" for category in ("unit", "stock", "transfer", "shelter", "depot")
+    f"anlan.*.{category}.>"
+    for category in ("unit", "stock", "transfer", "shelter", "depot", "hazard_area")
 ]
 SOURCE = "/anlan/resources"
 EXPIRED = "expired"
@@ -43,6 +48,8 @@ def public(recorded: Recorded) -> Publication | None:
             adcode, message = "", of_transfer(TRANSFERS.decode(recorded.type, recorded.data))
         case SHELTER.category:
             adcode, message = of_shelter(SHELTERS.decode(recorded.type, recorded.data))
+        case HAZARD_AREA.category:
+            adcode, message = of_area(HAZARD_AREAS.decode(recorded.type, recorded.data))
         case _:
             return None
     if message is None:
@@ -92,7 +99,27 @@ def of_unit(event: unit.Event) -> tuple[str, Message | None]:
                 reason=event.reason if isinstance(event, unit.UnitReleased) else EXPIRED,
                 occur_time=occur_time,
             )
-        case unit.UnitReservationConfirmed() | unit.UnitHoldMoved():
+        case whereabouts.UnitEnteredHazardArea():
+            return event.adcode, hazard_pb.UnitEnteredHazardArea(
+                unit_id=event.unit_id,
+                hazard_area_id=event.hazard_area_id,
+                incident_id=event.incident_id,
+                point=place_pb2.Point(latitude=event.latitude, longitude=event.longitude),
+                accuracy_m=event.accuracy_m,
+                occur_time=occur_time,
+            )
+        case whereabouts.UnitLeftHazardArea():
+            return event.adcode, hazard_pb.UnitLeftHazardArea(
+                unit_id=event.unit_id,
+                hazard_area_id=event.hazard_area_id,
+                incident_id=event.incident_id,
+                why=event.why.value,
+                point=place_pb2.Point(latitude=event.latitude, longitude=event.longitude),
+                occur_time=occur_time,
+            )
+        case (
+            unit.UnitReservationConfirmed() | unit.UnitHoldMoved() | whereabouts.UnitPositionNoted()
+        ):
             return event.adcode, None
 
 
@@ -177,3 +204,46 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
             return event.adcode, shelter_pb.ShelterClosed(
                 shelter_id=event.shelter_id, occur_time=occur_time
             )
+
+
+def of_area(event: hazard_area.Event) -> tuple[str, Message | None]:
+    occur_time = to_proto(event.occurred_at)
+    match event:
+        case hazard_area.HazardAreaDeclared():
+            return event.adcode, hazard_pb.HazardAreaDeclared(
+                hazard_area_id=event.hazard_area_id,
+                name=event.name,
+                kind=event.kind,
+                reason=event.reason,
+                incident_id=event.incident_id,
+                polygon=_polygon(event.rings),
+                end_time=to_proto(event.ends_at),
+                occur_time=occur_time,
+            )
+        case hazard_area.HazardAreaRedrawn():
+            return event.adcode, hazard_pb.HazardAreaRedrawn(
+                hazard_area_id=event.hazard_area_id,
+                reason=event.reason,
+                incident_id=event.incident_id,
+                polygon=_polygon(event.rings),
+                end_time=to_proto(event.ends_at),
+                occur_time=occur_time,
+            )
+        case hazard_area.HazardAreaLifted():
+            return event.adcode, hazard_pb.HazardAreaLifted(
+                hazard_area_id=event.hazard_area_id,
+                incident_id=event.incident_id,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+
+
+def _polygon(rings: hazard_area.Rings) -> place_pb2.Polygon:
+    return place_pb2.Polygon(
+        rings=[
+            place_pb2.Ring(
+                points=[place_pb2.Point(latitude=north, longitude=east) for east, north in ring]
+            )
+            for ring in rings
+        ]
+    )

@@ -8,10 +8,30 @@ from typing import Any
 
 import pytest
 
-from services.resources.codec import DEPOTS, NEEDS, SHELTERS, STOCKS, TRANSFERS, UNITS
+from services.resources.codec import (
+    DEPOTS,
+    DEVICES,
+    HAZARD_AREAS,
+    NEEDS,
+    PLOTS,
+    SHELTERS,
+    STOCKS,
+    TRANSFERS,
+    UNITS,
+)
 from services.runtime.codec import Codec
 
-CODECS: list[Codec[Any]] = [UNITS, DEPOTS, STOCKS, TRANSFERS, SHELTERS, NEEDS]
+CODECS: list[Codec[Any]] = [
+    UNITS,
+    DEPOTS,
+    STOCKS,
+    TRANSFERS,
+    SHELTERS,
+    NEEDS,
+    DEVICES,
+    HAZARD_AREAS,
+    PLOTS,
+]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.resources.domain import whereabouts
+from services.resources.domain.whereabouts import Whereabouts
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 
@@ -101,6 +103,7 @@ Command = (
     | ReleaseUnit
     | ExpireReservation
     | MoveHold
+    | whereabouts.Command
 )
 
 
@@ -191,7 +194,7 @@ class UnitHoldMoved:
 HoldEvent = (
     UnitReserved | UnitReservationConfirmed | UnitReservationExpired | UnitReleased | UnitHoldMoved
 )
-Event = UnitRegistered | UnitPutInService | UnitPutOutOfService | HoldEvent
+Event = UnitRegistered | UnitPutInService | UnitPutOutOfService | HoldEvent | whereabouts.Event
 
 
 # State.
@@ -224,6 +227,7 @@ class Unit:
     registered: UnitRegistered
     out_of_service: OutOfService | None = None
     holds: tuple[Hold, ...] = ()
+    whereabouts: Whereabouts = field(default_factory=Whereabouts)
 
     @property
     def adcode(self) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from services.resources.domain import region
+from services.resources.domain import region, whereabouts
 from services.resources.domain.unit import (
     TAKEN_UP,
     Command,
@@ -33,6 +33,14 @@ from services.resources.domain.unit import (
     UnitReservationExpired,
     UnitReserved,
 )
+from services.resources.domain.whereabouts import (
+    EnterHazardArea,
+    LeaveHazardArea,
+    NotePosition,
+    UnitEnteredHazardArea,
+    UnitLeftHazardArea,
+    UnitPositionNoted,
+)
 from services.runtime.rejection import AlreadyExists, Invalid, NotFound, Rejection
 
 
@@ -55,6 +63,9 @@ def decide(command: Command, state: State) -> list[Event]:
             return expire(command.now, _there(command.unit_id, state))
         case MoveHold():
             return move(command, _there(command.unit_id, state))
+        case NotePosition() | EnterHazardArea() | LeaveHazardArea():
+            unit = _there(command.unit_id, state)
+            return [*whereabouts.decide(command, unit.adcode, unit.whereabouts)]
         case _:
             assert_never(command)
 
@@ -249,6 +260,8 @@ def evolve(state: State, event: Event) -> State:
             | UnitHoldMoved()
         ):
             return replace(state, holds=held(state.holds, event))
+        case UnitPositionNoted() | UnitEnteredHazardArea() | UnitLeftHazardArea():
+            return replace(state, whereabouts=whereabouts.evolve(state.whereabouts, event))
         case _:
             assert_never(event)
 

@@ -4,13 +4,44 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.resources.codec import DEPOT, NEED_REF, SHELTER, STOCK, TRANSFER, UNIT
-from services.resources.projections import needs, shelters, stocks, units
+from services.resources.codec import (
+    DEPOT,
+    DEVICE,
+    HAZARD_AREA,
+    NEED_REF,
+    PLOT,
+    SHELTER,
+    STOCK,
+    TRANSFER,
+    UNIT,
+)
+from services.resources.projections import (
+    devices,
+    hazard_areas,
+    needs,
+    plots,
+    shelters,
+    stocks,
+    units,
+)
 from services.resources.projections.tables import TABLES
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CATEGORIES = [decider.category for decider in (UNIT, DEPOT, STOCK, TRANSFER, SHELTER, NEED_REF)]
+CATEGORIES = [
+    decider.category
+    for decider in (
+        UNIT,
+        DEPOT,
+        STOCK,
+        TRANSFER,
+        SHELTER,
+        NEED_REF,
+        DEVICE,
+        HAZARD_AREA,
+        PLOT,
+    )
+]
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:
@@ -27,6 +58,12 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             shelters.apply(connection, recorded)
         case NEED_REF.category:
             needs.apply(connection, recorded)
+        case DEVICE.category:
+            devices.apply(connection, recorded)
+        case HAZARD_AREA.category:
+            hazard_areas.apply(connection, recorded)
+        case PLOT.category:
+            plots.apply(connection, recorded)
 
 
-RESOURCES = Projection(name="resources.v2", categories=CATEGORIES, tables=TABLES, apply=apply)
+RESOURCES = Projection(name="resources.v3", categories=CATEGORIES, tables=TABLES, apply=apply)

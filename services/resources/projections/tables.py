@@ -21,13 +21,15 @@ from sqlalchemy import (
 )
 
 from services.runtime.recorded import Recorded
+from services.runtime.times import micros
 
 TABLES = MetaData()
 
 
 def _trace() -> tuple[Column[Any], ...]:
-    """Return the columns that say which event a row has seen last."""
+    """Return the columns that say which event a row has seen last, and when it was recorded."""
     return (
+        Column("changed_at", BigInteger, nullable=False),
         Column("exercise", String, nullable=False),
         Column("revision", Integer, nullable=False),
         Column("position", BigInteger, nullable=False),
@@ -57,6 +59,12 @@ units = Table(
     Column("out_of_service_reason", Text, nullable=False),
     Column("expected_back_at", BigInteger),
     Column("holds", Text, nullable=False),
+    # Where it was when that last mattered, and the hazard areas that it is in.
+    Column("noted_latitude", Float),
+    Column("noted_longitude", Float),
+    Column("noted_accuracy_m", Float),
+    Column("noted_at", BigInteger),
+    Column("hazard_areas", Text, nullable=False, default="[]"),
     # Derived from the columns above whenever they change.
     Column("status", String, nullable=False),
     Column("next_expiry", BigInteger),
@@ -149,9 +157,70 @@ needs = Table(
     Index("needs_by_position", "position"),
 )
 
+devices = Table(
+    "devices",
+    TABLES,
+    Column("device_id", String, primary_key=True),
+    Column("unit_id", String, nullable=False),
+    Column("adcode", String, nullable=False),
+    Column("secret_digest", String, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("registered_by", Text, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("revoked", Boolean, nullable=False),
+    Column("revoke_reason", Text, nullable=False),
+    *_trace(),
+    Index("devices_by_unit", "unit_id"),
+    Index("devices_by_position", "position"),
+)
+
+hazard_areas = Table(
+    "hazard_areas",
+    TABLES,
+    Column("hazard_area_id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("adcode", String, nullable=False),
+    Column("incident_id", String, nullable=False),
+    Column("rings", Text, nullable=False),
+    Column("south", Float, nullable=False),
+    Column("west", Float, nullable=False),
+    Column("north", Float, nullable=False),
+    Column("east", Float, nullable=False),
+    Column("in_force", Boolean, nullable=False),
+    Column("ends_at", BigInteger),
+    Column("declared_by", Text, nullable=False),
+    Column("declared_at", BigInteger, nullable=False),
+    Column("lift_reason", Text, nullable=False),
+    *_trace(),
+    Index("hazard_areas_by_end", "in_force", "ends_at"),
+    Index("hazard_areas_by_position", "position"),
+)
+
+plots = Table(
+    "incident_plots",
+    TABLES,
+    Column("incident_id", String, primary_key=True),
+    Column("plotted", Boolean, nullable=False, default=False),
+    Column("title", Text, nullable=False, default=""),
+    Column("type_code", String, nullable=False, default=""),
+    Column("adcode", String, nullable=False, default=""),
+    Column("address", Text, nullable=False, default=""),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("opened_at", BigInteger),
+    Column("grade", String, nullable=False, default=""),
+    Column("response", String, nullable=False, default=""),
+    Column("state", String, nullable=False, default="open"),
+    *_trace(),
+    Index("incident_plots_by_position", "position"),
+)
+
 
 def trace(recorded: Recorded) -> dict[str, Any]:
     return {
+        "changed_at": micros(recorded.created_at),
         "exercise": recorded.metadata.get("exercise", ""),
         "revision": recorded.revision,
         "position": recorded.position,

@@ -21,6 +21,11 @@ from services.resources.domain.unit import (
     UnitReserved,
 )
 from services.resources.domain.unit_rules import held
+from services.resources.domain.whereabouts import (
+    UnitEnteredHazardArea,
+    UnitLeftHazardArea,
+    UnitPositionNoted,
+)
 from services.resources.projections import tables
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
@@ -37,6 +42,11 @@ class Status(StrEnum):
 
 def holds_of(row: Any) -> tuple[Hold, ...]:
     return msgspec.json.decode(row.holds, type=tuple[Hold, ...])
+
+
+def inside_of(row: Any) -> list[str]:
+    """Return the hazard areas that a unit is in."""
+    return msgspec.json.decode(row.hazard_areas, type=list[str])
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:
@@ -92,8 +102,32 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 event.unit_id,
                 **_held(held(holds_of(row), event), in_service=row.in_service),
             )
+        case UnitPositionNoted():
+            tables.change(
+                connection,
+                tables.units,
+                recorded,
+                event.unit_id,
+                noted_latitude=event.latitude,
+                noted_longitude=event.longitude,
+                noted_accuracy_m=event.accuracy_m,
+                noted_at=micros(event.fixed_at),
+            )
+        case UnitEnteredHazardArea() | UnitLeftHazardArea():
+            _cross(connection, recorded, event)
         case _:
             assert_never(event)
+
+
+def _cross(
+    connection: Connection, recorded: Recorded, event: UnitEnteredHazardArea | UnitLeftHazardArea
+) -> None:
+    row = tables.row(connection, tables.units, unit_id=event.unit_id)
+    inside = [area for area in inside_of(row) if area != event.hazard_area_id]
+    if isinstance(event, UnitEnteredHazardArea):
+        inside.append(event.hazard_area_id)
+    changed = msgspec.json.encode(inside).decode()
+    tables.change(connection, tables.units, recorded, event.unit_id, hazard_areas=changed)
 
 
 def _serve(connection: Connection, recorded: Recorded, unit_id: str, **service: Any) -> None:

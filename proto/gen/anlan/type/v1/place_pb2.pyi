@@ -4,7 +4,9 @@ isort:skip_file
 Shapes that several APIs share (AIP-213)."""
 
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import sys
 import typing
@@ -90,3 +92,39 @@ class Box(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["east", b"east", "north", b"north", "south", b"south", "west", b"west"]) -> None: ...
 
 Global___Box: typing_extensions.TypeAlias = Box
+
+@typing.final
+class Ring(google.protobuf.message.Message):
+    """A closed line: at least four points, the last the same as the first (RFC 7946 §3.1.6)."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    POINTS_FIELD_NUMBER: builtins.int
+    @property
+    def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Point]: ...
+    def __init__(
+        self,
+        *,
+        points: collections.abc.Iterable[Global___Point] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["points", b"points"]) -> None: ...
+
+Global___Ring: typing_extensions.TypeAlias = Ring
+
+@typing.final
+class Polygon(google.protobuf.message.Message):
+    """An area: its outline first, then any holes in it.  No line may cross another or itself."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RINGS_FIELD_NUMBER: builtins.int
+    @property
+    def rings(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Ring]: ...
+    def __init__(
+        self,
+        *,
+        rings: collections.abc.Iterable[Global___Ring] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["rings", b"rings"]) -> None: ...
+
+Global___Polygon: typing_extensions.TypeAlias = Polygon
