@@ -19,8 +19,7 @@ from anlan.resources.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_
 from services.resources import reactions
 from services.resources.codec import DEPOT, NEED_REF, SHELTER, STOCK, TRANSFER, UNIT
 from services.resources.domain.items import Items
-from services.resources.policies import MOVED, Expiry, Following, Shipping
-from services.resources.policies import SUBJECTS as FOLLOWED
+from services.resources.policies import holds, shipping
 from services.resources.projections import RESOURCES
 from services.resources.reactions import Needs
 from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
@@ -49,10 +48,10 @@ async def serve(settings: Settings) -> None:
     await model.open()
 
     units = CommandHandler(store, UNIT)
-    shipping = Shipping(CommandHandler(store, STOCK), CommandHandler(store, TRANSFER))
+    shipments = shipping.Shipping(CommandHandler(store, STOCK), CommandHandler(store, TRANSFER))
     needs = Needs(CommandHandler(store, NEED_REF))
-    expiry = Expiry(units, model, now)
-    following = Following(units)
+    expiry = holds.Expiry(units, model, now)
+    following = holds.Following(units)
     regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
     add_UnitServiceServicer_to_server(
@@ -61,7 +60,7 @@ async def serve(settings: Settings) -> None:
     add_StockServiceServicer_to_server(
         StockServicer(
             depots=CommandHandler(store, DEPOT),
-            shipping=shipping,
+            shipping=shipments,
             model=model,
             regions=regions,
             items=reference.load(settings.reference, "items", Items),
@@ -98,14 +97,14 @@ async def serve(settings: Settings) -> None:
                 js=js,
                 stream=STREAM,
                 durable="resources",
-                subjects=FOLLOWED,
-                react=shipping.react,
+                subjects=shipping.SUBJECTS,
+                react=shipments.react,
             ),
             inbox(
                 js=js,
                 stream="ANLAN_DISPATCH",
                 durable="resources_holds",
-                subjects=MOVED,
+                subjects=holds.SUBJECTS,
                 react=following.react,
             ),
             inbox(

@@ -14,7 +14,7 @@ from anlan.resources.v1 import stock_service_pb2 as pb
 from anlan.type.v1 import place_pb2, read_pb2
 from services.resources.codec import STOCK, TRANSFER
 from services.resources.domain import stock, transfer
-from services.resources.policies import START, TAKE_IN, Shipping
+from services.resources.policies.shipping import START, TAKE_IN, Shipping
 from services.runtime.actor import Actor
 from services.runtime.cause import COMMAND, Cause
 from services.runtime.handle import CommandHandler

@@ -9,7 +9,7 @@ from anlan.resources.v1 import stock_service_pb2 as pb
 from anlan.resources.v1.stock_service_pb2_grpc import StockServiceServicer
 from services.resources.domain import depot, stock, transfer
 from services.resources.domain.items import Items
-from services.resources.policies import Shipping, stock_key
+from services.resources.policies.shipping import Shipping, stock_key
 from services.resources.servicer.stock_reads import StockReads
 from services.runtime import call
 from services.runtime.cause import Cause

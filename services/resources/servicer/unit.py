@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, case, select, true
 from anlan.resources.v1 import unit_service_pb2 as pb
 from anlan.resources.v1.unit_service_pb2_grpc import UnitServiceServicer
 from services.resources.domain import unit
-from services.resources.policies import Units
+from services.resources.policies.holds import Units
 from services.resources.projections.tables import units
 from services.resources.servicer import messages
 from services.resources.servicer.distance import metres
