@@ -21,7 +21,7 @@ from services.cli.player import Outcome, Played, Player, Tally
 from services.cli.receiver import Receiver, listening
 from services.cli.scenario import Person, Scenario
 from services.cli.scenario_file import load
-from services.cli.suite import PROCESSES
+from services.cli.suite import PORTS
 
 STYLES = {
     Outcome.ACCEPTED: "green",
@@ -56,7 +56,7 @@ def play(
         async with AsyncExitStack() as stack:
             receiver = None
             if scenario.receiver:
-                preferred = link.port_base + len(PROCESSES)
+                preferred = link.port_base + len(PORTS)
                 receiver = await stack.enter_async_context(listening(preferred))
             board: Any = nullcontext()
             told: Callable[[Played], None] = _silent if as_json else _printing(console)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli import stubs
-from services.cli.suite import HOST, SERVICES, Suite
+from services.cli.suite import HOST, POSITIONS, SERVICES, Suite
 from services.cli.supervisor import Spec
 
 PROBE_TIMEOUT_S = 2.0
@@ -70,6 +70,7 @@ def specs(suite: Suite, data: Path, issuer_jwks: Path, token_file: Path) -> list
         "ANLAN_ISSUER": "anlan-development",
         "ANLAN_JWKS": str(issuer_jwks),
         "ANLAN_SERVICE_TOKEN_FILE": str(token_file),
+        "ANLAN_LISTEN_POSITIONS": suite.address(POSITIONS),
         **{f"ANLAN_{name.upper()}_ADDRESS": suite.address(name) for name in SERVICES},
     }
     services = [

@@ -25,7 +25,11 @@ class UnknownRpc(CannotGoOn):
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """``service`` is the one that answers, e.g. dispatch."""
+    """``service`` is the one that answers, e.g. dispatch.
+
+    One ``streams`` whose single request has many answers; where each of many requests has one
+    answer, a call with one request is as any other.
+    """
 
     service: str
     interface: str
@@ -86,7 +90,7 @@ def _methods(service: str, interface: ServiceDescriptor) -> list[Rpc]:
             message_factory.GetMessageClass(
                 pool.FindMessageTypeByName(method.output_type.full_name)
             ),
-            bool(method.server_streaming),
+            bool(method.server_streaming and not method.client_streaming),
         )
         for method in interface.methods
     ]

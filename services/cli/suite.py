@@ -17,8 +17,11 @@ DEFAULT_PORT_BASE = 4310
 DEFAULT_DATA = Path(".anlan")
 SERVICES = ("command", "resources", "dispatch", "notify", "audit")
 PROCESSES = ("node", "nats", *SERVICES)
-"""In the order of their ports, from the base on."""
-HIGHEST_BASE = 65535 - len(PROCESSES) + 1
+POSITIONS = "positions"
+"""Where resources takes in positions by HTTP."""
+PORTS = (*PROCESSES, POSITIONS)
+"""In their order, from the base on."""
+HIGHEST_BASE = 65535 - len(PORTS) + 1
 BELOW_THE_EPHEMERAL = (10_000, 32_000)
 """Higher ones the system hands out to any connection, perhaps while a service restarts."""
 TRIES = 200
@@ -51,18 +54,18 @@ class Suite:
     base: int
 
     def port(self, name: str) -> int:
-        return self.base + PROCESSES.index(name)
+        return self.base + PORTS.index(name)
 
     def address(self, name: str) -> str:
         return f"{HOST}:{self.port(name)}"
 
     @property
     def ports(self) -> str:
-        return f"{self.base}\N{EN DASH}{self.base + len(PROCESSES) - 1}"
+        return f"{self.base}\N{EN DASH}{self.base + len(PORTS) - 1}"
 
     def require_free(self) -> None:
         """Raise PortTaken for the first port that is not free."""
-        for name in PROCESSES:
+        for name in PORTS:
             if not _free(self.port(name)):
                 raise PortTaken(self.port(name), name, self.base)
 
@@ -72,7 +75,7 @@ def free_suite() -> Suite:
     choice = SystemRandom()
     for _ in range(TRIES):
         base = choice.randrange(*BELOW_THE_EPHEMERAL)
-        if all(_free(base + n) for n in range(len(PROCESSES))):
+        if all(_free(base + n) for n in range(len(PORTS))):
             return Suite(base)
     raise PortTaken(0, "any process", 0)
 

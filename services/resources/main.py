@@ -7,27 +7,57 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anlan.resources.v1 import (
+    hazard_area_service_pb2,
+    map_service_pb2,
     need_service_pb2,
+    position_service_pb2,
     shelter_service_pb2,
     stock_service_pb2,
     unit_service_pb2,
 )
+from anlan.resources.v1.hazard_area_service_pb2_grpc import (
+    add_HazardAreaServiceServicer_to_server,
+)
+from anlan.resources.v1.map_service_pb2_grpc import add_MapServiceServicer_to_server
 from anlan.resources.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
+from anlan.resources.v1.position_service_pb2_grpc import add_PositionServiceServicer_to_server
 from anlan.resources.v1.shelter_service_pb2_grpc import add_ShelterServiceServicer_to_server
 from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_to_server
 from anlan.resources.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
 from services.resources import reactions
-from services.resources.codec import DEPOT, NEED_REF, SHELTER, STOCK, TRANSFER, UNIT
+from services.resources.codec import (
+    DEPOT,
+    DEVICE,
+    HAZARD_AREA,
+    NEED_REF,
+    PLOT,
+    SHELTER,
+    STOCK,
+    TRANSFER,
+    UNIT,
+)
+from services.resources.domain.fix import Limits
 from services.resources.domain.items import Items
 from services.resources.policies import holds, shipping
+from services.resources.positions.board import Board
+from services.resources.positions.crossings import Crossings
+from services.resources.positions.ending import Ending
+from services.resources.positions.intake import Homes, Intake
+from services.resources.positions.sharing import Sharing
 from services.resources.projections import RESOURCES
-from services.resources.reactions import Needs
+from services.resources.reactions import Needs, noting, plots
+from services.resources.reactions.noting import Noting
+from services.resources.reactions.plots import Plotting
 from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
+from services.resources.servicer.hazard_area import HazardAreaServicer, Hazards
+from services.resources.servicer.map import MapServicer
 from services.resources.servicer.need import NeedServicer
+from services.resources.servicer.phones import Phones
+from services.resources.servicer.position import PositionServicer
 from services.resources.servicer.shelter import ShelterServicer
 from services.resources.servicer.stock import StockServicer
 from services.resources.servicer.unit import UnitServicer
-from services.runtime import app, broker, reference
+from services.runtime import app, broker, http, reference
 from services.runtime.alarm import Alarm
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered, inbox
@@ -53,7 +83,35 @@ async def serve(settings: Settings) -> None:
     expiry = holds.Expiry(units, model, now)
     following = holds.Following(units)
     regions = reference.load(settings.reference, "regions", Regions)
+    limits = reference.load(settings.reference, "positions", Limits)
+    board = Board()
+    sharing = Sharing(board, limits.share_every_s)
+    intake = Intake(board, Homes(model, units), limits)
+    noted = Noting(units, board, limits)
+    plotting = Plotting(CommandHandler(store, PLOT))
+    areas = CommandHandler(store, HAZARD_AREA)
+    devices = CommandHandler(store, DEVICE)
+    ending = Ending(areas, model, now)
     server = guarded_server(settings, DOMAIN)
+    add_PositionServiceServicer_to_server(
+        PositionServicer(
+            intake=intake, board=board, limits=limits, devices=devices, model=model, now=now
+        ),
+        server.grpc,
+    )
+    add_HazardAreaServiceServicer_to_server(
+        HazardAreaServicer(
+            areas=areas,
+            model=model,
+            regions=regions,
+            hazards=reference.load(settings.reference, "hazards", Hazards),
+            now=now,
+        ),
+        server.grpc,
+    )
+    add_MapServiceServicer_to_server(
+        MapServicer(model=model, board=board, limits=limits, now=now), server.grpc
+    )
     add_UnitServiceServicer_to_server(
         UnitServicer(units=units, model=model, regions=regions, now=now), server.grpc
     )
@@ -93,6 +151,29 @@ async def serve(settings: Settings) -> None:
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
         return [
             publish(js),
+            sharing.follow(js),
+            sharing.publish(js, replicas=settings.nats_replicas),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="resources_positions",
+                subjects=noting.UNIT_SUBJECTS,
+                react=noted.react,
+            ),
+            inbox(
+                js=js,
+                stream="ANLAN_DISPATCH",
+                durable="resources_positions",
+                subjects=noting.ASSIGNMENT_SUBJECTS,
+                react=noted.react,
+            ),
+            inbox(
+                js=js,
+                stream="ANLAN_COMMAND",
+                durable="resources_plots",
+                subjects=plots.SUBJECTS,
+                react=plotting.react,
+            ),
             inbox(
                 js=js,
                 stream=STREAM,
@@ -116,6 +197,12 @@ async def serve(settings: Settings) -> None:
             ),
         ]
 
+    phones = Phones(intake=intake, devices=devices, now=now)
+    by_http = (
+        [http.serve(phones.application(), settings.listen_positions, settings)]
+        if settings.listen_positions
+        else []
+    )
     try:
         await app.run(
             server,
@@ -126,12 +213,18 @@ async def serve(settings: Settings) -> None:
                     (stock_service_pb2, "StockService"),
                     (shelter_service_pb2, "ShelterService"),
                     (need_service_pb2, "NeedService"),
+                    (position_service_pb2, "PositionService"),
+                    (hazard_area_service_pb2, "HazardAreaService"),
+                    (map_service_pb2, "MapService"),
                 )
             ],
             [model],
             [
                 broker.while_connected(settings.nats_url, "resources", on_broker),
                 Alarm(model, expiry.next_due, expiry.ring).run(now),
+                Alarm(model, ending.next_due, ending.ring).run(now),
+                Crossings(board, model, units, limits).run(),
+                *by_http,
             ],
         )
     finally:

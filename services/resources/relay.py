@@ -22,6 +22,7 @@ from services.resources.codec import (
     UNITS,
 )
 from services.resources.domain import hazard_area, shelter, stock, transfer, unit, whereabouts
+from services.resources.servicer import polygons
 from services.runtime import place
 from services.runtime.actor import NATION
 from services.runtime.recorded import Recorded
@@ -104,7 +105,7 @@ def of_unit(event: unit.Event) -> tuple[str, Message | None]:
                 unit_id=event.unit_id,
                 hazard_area_id=event.hazard_area_id,
                 incident_id=event.incident_id,
-                point=place_pb2.Point(latitude=event.latitude, longitude=event.longitude),
+                point=_point(event.latitude, event.longitude),
                 accuracy_m=event.accuracy_m,
                 occur_time=occur_time,
             )
@@ -114,7 +115,7 @@ def of_unit(event: unit.Event) -> tuple[str, Message | None]:
                 hazard_area_id=event.hazard_area_id,
                 incident_id=event.incident_id,
                 why=event.why.value,
-                point=place_pb2.Point(latitude=event.latitude, longitude=event.longitude),
+                point=_point(event.latitude, event.longitude),
                 occur_time=occur_time,
             )
         case (
@@ -216,7 +217,7 @@ def of_area(event: hazard_area.Event) -> tuple[str, Message | None]:
                 kind=event.kind,
                 reason=event.reason,
                 incident_id=event.incident_id,
-                polygon=_polygon(event.rings),
+                polygon=polygons.message(event.rings),
                 end_time=to_proto(event.ends_at),
                 occur_time=occur_time,
             )
@@ -225,7 +226,7 @@ def of_area(event: hazard_area.Event) -> tuple[str, Message | None]:
                 hazard_area_id=event.hazard_area_id,
                 reason=event.reason,
                 incident_id=event.incident_id,
-                polygon=_polygon(event.rings),
+                polygon=polygons.message(event.rings),
                 end_time=to_proto(event.ends_at),
                 occur_time=occur_time,
             )
@@ -238,12 +239,7 @@ def of_area(event: hazard_area.Event) -> tuple[str, Message | None]:
             )
 
 
-def _polygon(rings: hazard_area.Rings) -> place_pb2.Polygon:
-    return place_pb2.Polygon(
-        rings=[
-            place_pb2.Ring(
-                points=[place_pb2.Point(latitude=north, longitude=east) for east, north in ring]
-            )
-            for ring in rings
-        ]
-    )
+def _point(latitude: float | None, longitude: float | None) -> place_pb2.Point | None:
+    if latitude is None or longitude is None:
+        return None
+    return place_pb2.Point(latitude=latitude, longitude=longitude)

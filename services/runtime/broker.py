@@ -94,8 +94,11 @@ async def ensure_stream(
     *,
     replicas: int = 1,
     erasable: bool = False,
+    keep: int = 0,
 ) -> None:
     """Create the stream, or bring its subjects up to date; an operator's other changes stay.
+
+    It keeps the last ``keep`` messages; 0 is all of them.
 
     A stream of events is not ``erasable``: its last message is where the relay resumes, and
     with that gone the relay would publish all of history again.
@@ -106,6 +109,7 @@ async def ensure_stream(
         "duplicate_window": DUPLICATE_WINDOW_SECONDS,
         "deny_delete": not erasable,
         "deny_purge": not erasable,
+        "max_msgs": keep or -1,
     }
     config = StreamConfig(name=name, storage=StorageType.FILE, num_replicas=replicas)
     try:

@@ -103,6 +103,8 @@ class Gate(grpc.aio.ServerInterceptor):
             self._streams.add(task)
             try:
                 await self._admit(request, method, headers)
+                if not isinstance(request, Message) and not method.startswith(REFLECTION):
+                    request = self._each(request)
                 async for response in handle(request, context):
                     yield response
                 code = "OK"
@@ -140,6 +142,12 @@ class Gate(grpc.aio.ServerInterceptor):
         structlog.contextvars.bind_contextvars(actor=admitted.actor.subject)
         if isinstance(request, Message) and not reflecting:
             self._check(request)
+
+    async def _each(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        """Yield what a caller streams; the first message that breaks a rule ends the call."""
+        async for request in requests:
+            self._check(request)
+            yield request
 
     def _check(self, request: Message) -> None:
         size = request.ByteSize()

@@ -79,9 +79,13 @@ def guarded_server(settings: Settings, domain: str) -> Server:
     return Server(settings, gate)
 
 
-def refuse_insecure(settings: Settings) -> None:
-    """Exit where plain text or the development issuer would be reachable from other machines."""
-    host = settings.listen.rpartition(":")[0].strip("[]")
+def refuse_insecure(settings: Settings, listen: str = "") -> None:
+    """Exit where plain text or the development issuer would be reachable from other machines.
+
+    ``listen`` is a port beside the one for gRPC.
+    """
+    listen = listen or settings.listen
+    host = listen.rpartition(":")[0].strip("[]")
     try:
         loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -89,7 +93,7 @@ def refuse_insecure(settings: Settings) -> None:
     exposed = not settings.tls_certificate or settings.issuer == DevelopmentIssuer.NAME
     if exposed and not loopback and not settings.allow_insecure:
         raise SystemExit(
-            f"refusing to serve {settings.listen} without TLS or with the development issuer: set "
+            f"refusing to serve {listen} without TLS or with the development issuer: set "
             "ANLAN_TLS_CERTIFICATE, ANLAN_TLS_KEY and ANLAN_ISSUER, or ANLAN_ALLOW_INSECURE=true"
         )
 

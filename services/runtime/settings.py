@@ -16,6 +16,9 @@ class Settings(BaseSettings):
 
     listen: str = "127.0.0.1:0"
     """Where this service serves gRPC, host:port; port 0 takes a free one."""
+    listen_positions: str = ""
+    """Where resources takes in positions by HTTP, as phones send them (OsmAnd, Traccar); empty is
+    nowhere."""
     esdb_uri: str = "esdb://127.0.0.1:4310?Tls=false"
     """The event store: the embedded node, or an EventStoreDB/KurrentDB cluster."""
     nats_url: str = "nats://127.0.0.1:4311"

@@ -25,12 +25,14 @@ DOCS = ROOT / "docs" / "examples"
 VARIES = "…"
 VARYING = re.compile(
     r"^(position|\w*_position|\w*Position|\w*Positions|etag|eventTime|recordTime|\w*RecordTime"
-    r"|revision|nextPageToken)$"
+    r"|revision|nextPageToken|age|cursor)$"
 )
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
+AGE = re.compile(r'(?<="age_s":)\d+')
 LOCAL_URL = re.compile(r"(?<=http://127\.0\.0\.1:)\d+")
 OF_NOW = {"freshness", "vacancies", "expire_time"}
 """How fresh a read is, how many beds are left, until when a unit is held."""
+OF_THIS_SECOND = {"age"}
 SHOWN_ELEMENTS = 2
 MAPS = {"contents", "metadata"}
 """Fields whose keys come in no order of their own."""
@@ -137,7 +139,20 @@ def settled(answer: Message) -> Message:
     copied.CopyFrom(answer)
     for name in OF_NOW & set(copied.DESCRIPTOR.fields_by_name):
         copied.ClearField(name)
+    _settle(copied)
     return copied
+
+
+def _settle(message: Any) -> None:
+    """Leave out how old things are, however deep they stand."""
+    for field, value in message.ListFields():
+        if field.name in OF_THIS_SECOND:
+            message.ClearField(field.name)
+        elif field.name == "geojson":
+            message.geojson = AGE.sub("0", value)
+        elif field.message_type is not None and not field.message_type.GetOptions().map_entry:
+            for part in [value] if isinstance(value, Message) else value:
+                _settle(part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +176,7 @@ class Run:
             left = [VARIES] * (len(tree) > SHOWN_ELEMENTS)
             return [*(self.steady(value, name) for value in tree[:SHOWN_ELEMENTS]), *left]
         if isinstance(tree, str):
-            return INSTANT.sub(self._unless_now, LOCAL_URL.sub(VARIES, tree))
+            return AGE.sub("0", INSTANT.sub(self._unless_now, LOCAL_URL.sub(VARIES, tree)))
         return tree
 
     def _unless_now(self, found: re.Match[str]) -> str:

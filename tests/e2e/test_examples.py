@@ -30,7 +30,12 @@ from tests.e2e.examples import Asked, Book, Example, Recorder, Run, settled
 from tests.service import ROOT
 from tests.suite import RunningSuite
 
-DRILLS = ("drills/flood-2026.yaml", "drills/chemical-2026.yaml", "tests/e2e/tour.yaml")
+DRILLS = (
+    "drills/flood-2026.yaml",
+    "drills/chemical-2026.yaml",
+    "tests/e2e/tour.yaml",
+    "tests/e2e/tour-map.yaml",
+)
 INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
 WATCHED: dict[str, dict[str, Any]] = {
     "command.DeadlineService/WatchDeadlines": INCIDENT,
@@ -44,7 +49,10 @@ WATCHED: dict[str, dict[str, Any]] = {
     "command.TaskService/WatchTasks": INCIDENT,
     "dispatch.AssignmentService/WatchAssignments": INCIDENT,
     "dispatch.NeedService/WatchForceNeeds": INCIDENT,
+    "resources.HazardAreaService/WatchHazardAreas": {"incident_id": "tour-map"},
+    "resources.MapService/WatchFeatures": {"filter": {"layers": ["LAYER_INCIDENTS"]}},
     "resources.NeedService/WatchSupplyNeeds": INCIDENT,
+    "resources.PositionService/WatchPositions": {},
     "resources.UnitService/WatchUnits": {"filter": {"capabilities": ["forest_fire"]}},
     "audit.TimelineService/ReplayTimeline": INCIDENT,
 }

@@ -64,6 +64,13 @@ class Fix:
         """Whether it is later than the other; of two of one instant the first stands."""
         return other is None or self.fixed_at > other.fixed_at
 
+    def repeats(self, other: Fix) -> bool:
+        return (self.fixed_at, self.latitude, self.longitude) == (
+            other.fixed_at,
+            other.latitude,
+            other.longitude,
+        )
+
 
 def judge(fix: Fix, limits: Limits) -> None:
     """Raise Invalid for what no working device says.  Old is no fault: a link may be down."""

@@ -54,8 +54,8 @@ class LeaveHazardArea:
     hazard_area_id: str
     incident_id: str
     why: Left
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     source: str
     occurred_at: datetime
 
@@ -97,13 +97,15 @@ class UnitEnteredHazardArea:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitLeftHazardArea:
+    """Without a point where the area was lifted and nobody knows where the unit is."""
+
     unit_id: str
     adcode: str
     hazard_area_id: str
     incident_id: str
     why: Left
-    latitude: float
-    longitude: float
+    latitude: float | None
+    longitude: float | None
     source: str
     occurred_at: datetime
 

@@ -59,6 +59,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 recorded,
                 event.hazard_area_id,
                 in_force=False,
+                lifted_at=micros(event.occurred_at),
                 lift_reason=event.reason,
             )
         case _:
