@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.resources.codec import DEPOT, SHELTER, STOCK, TRANSFER, UNIT
-from services.resources.domain import depot, shelter, stock, transfer, unit
+from services.resources.codec import (
+    DEPOT,
+    DEVICE,
+    HAZARD_AREA,
+    PLOT,
+    SHELTER,
+    STOCK,
+    TRANSFER,
+    UNIT,
+)
+from services.resources.domain import (
+    depot,
+    device,
+    hazard_area,
+    plot,
+    shelter,
+    stock,
+    transfer,
+    unit,
+    whereabouts,
+)
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.decider import Decider
@@ -19,6 +39,7 @@ from tests.resources.world import START
 LI = Actor(subject="commander.li", roles=("administrator",), jurisdiction="431281")
 HOME = Place(adcode="431281102", address="安江镇", latitude=27.3194, longitude=110.1031)
 MINUTE = timedelta(minutes=1)
+DAWN = START + timedelta(hours=2)
 
 Act = tuple[Decider[Any, Any, Any], str, Any]
 
@@ -140,6 +161,68 @@ def of_shelters() -> list[Act]:
             shelter.OpenShelter(**said, incident_id="fire", warden="he"),
             shelter.AdmitPeople(**said, group_id="h2", people=3, from_adcode=""),
         )
+    ]
+
+
+def of_places() -> list[Act]:
+    """Return what is told of whereabouts, once `of_units` is there."""
+    said: dict[str, Any] = {"by": LI, "occurred_at": START}
+    ring = ((110.0, 27.2), (110.2, 27.2), (110.2, 27.4), (110.0, 27.4), (110.0, 27.2))
+    phone: dict[str, Any] = {"device_id": "phone", **said}
+    dyke: dict[str, Any] = {"hazard_area_id": "dyke", **said, "reason": "管涌"}
+    boat: dict[str, Any] = {
+        "unit_id": "boat-0",
+        "incident_id": "flood",
+        "latitude": 27.3194,
+        "longitude": 110.1031,
+        "source": "phone",
+        "occurred_at": START,
+    }
+    cross: dict[str, Any] = {**boat, "hazard_area_id": "dyke"}
+    flood: dict[str, Any] = {"incident_id": "flood", "occurred_at": START}
+    noted = whereabouts.NotePosition(**boat, accuracy_m=8.0, fixed_at=START, because="UnitReserved")
+    registered = device.RegisterDevice(
+        **phone,
+        unit_id="boat-0",
+        adcode="431281102",
+        secret_digest="d",
+        description="手机",
+    )
+    declared = hazard_area.DeclareHazardArea(
+        **dyke,
+        name="大堤",
+        kind="flood",
+        adcode="431281102",
+        incident_id="flood",
+        rings=(ring,),
+        ends_at=None,
+    )
+    return [
+        (UNIT, "boat-0", noted),
+        (DEVICE, "phone", registered),
+        (DEVICE, "phone", device.RevokeDevice(**phone, reason="遗失")),
+        (DEVICE, "phone", replace(registered, unit_id="boat-1")),
+        (HAZARD_AREA, "dyke", declared),
+        (HAZARD_AREA, "gate", replace(declared, hazard_area_id="gate")),
+        (UNIT, "boat-0", whereabouts.EnterHazardArea(**cross, accuracy_m=None)),
+        (
+            UNIT,
+            "boat-1",
+            whereabouts.EnterHazardArea(**{**cross, "unit_id": "boat-1"}, accuracy_m=5.0),
+        ),
+        (UNIT, "boat-0", whereabouts.LeaveHazardArea(**cross, why=whereabouts.Left.MOVED)),
+        (HAZARD_AREA, "dyke", hazard_area.RedrawHazardArea(**dyke, rings=(ring,), ends_at=DAWN)),
+        (HAZARD_AREA, "gate", hazard_area.LiftHazardArea(**{**dyke, "hazard_area_id": "gate"})),
+        (
+            PLOT,
+            "flood",
+            plot.ChangePlot(**flood, aspect=plot.Aspect.GRADE, value="major", version=3),
+        ),
+        (
+            PLOT,
+            "flood",
+            plot.PlotIncident(**flood, title="洪水", type_code="11A", place=HOME, version=1),
+        ),
     ]
 
 

@@ -16,6 +16,9 @@ from services.resources.projections import RESOURCES, apply
 from services.resources.projections.tables import (
     TABLES,
     depots,
+    devices,
+    hazard_areas,
+    plots,
     shelters,
     stocks,
     transfers,
@@ -30,7 +33,13 @@ from tests.resources import history
 from tests.runtime.postgres import Absent, Postgres
 
 Rows = dict[str, list[tuple[Any, ...]]]
-ACTS = [*history.of_units(), *history.of_stocks(), *history.of_shelters()]
+ACTS = [
+    *history.of_units(),
+    *history.of_places(),
+    *history.of_stocks(),
+    *history.of_shelters(),
+]
+SHOWN = (units, depots, stocks, transfers, shelters, devices, hazard_areas, plots)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +96,7 @@ async def dump(connection: AsyncConnection) -> Rows:
             tuple(row)
             for row in await connection.execute(select(table).order_by(*table.primary_key))
         ]
-        for table in (units, depots, stocks, transfers, shelters)
+        for table in SHOWN
     }
 
 
@@ -107,7 +116,7 @@ def folded(events: list[Recorded]) -> Rows:
             table.name: [
                 tuple(row) for row in connection.execute(select(table).order_by(*table.primary_key))
             ]
-            for table in (units, depots, stocks, transfers, shelters)
+            for table in SHOWN
         }
     engine.dispose()
     return rows

@@ -14,6 +14,8 @@ from services.runtime.rejection import AlreadyExists, Invalid, NotFound, Rejecti
 
 EXPIRED = "expired"
 LEAST_CORNERS = 4
+LEAST_SURFACE = 1e-10
+"""Square degrees: about one square metre."""
 
 Rings = tuple[tuple[tuple[float, float], ...], ...]
 """Closed lines of (longitude, latitude), the outline first: RFC 7946's order."""
@@ -239,11 +241,12 @@ def _check(rings: Rings, ends_at: datetime | None, occurred_at: datetime) -> Non
     if not rings:
         raise Invalid("POLYGON_EMPTY", field="polygon", got="no ring", allowed="an outline")
     polygon = shapely.Polygon(rings[0], rings[1:])
-    if not polygon.is_valid or not polygon.area:
+    surface = polygon.area > LEAST_SURFACE
+    if not polygon.is_valid or not surface:
         raise Invalid(
             "POLYGON_INVALID",
             field="polygon",
-            got=shapely.is_valid_reason(polygon) if polygon.area else "no surface",
+            got=shapely.is_valid_reason(polygon) if surface else "no surface",
             allowed="an outline, and holes inside it, that cross neither each other nor themselves",
         )
     if ends_at is not None and ends_at <= occurred_at:

@@ -116,13 +116,14 @@ class Crossings:
         return first or bool(rows)
 
     def _draw(self, row: Any) -> None:
-        declared_at, lifted_at = of_micros(row.declared_at), of_micros(row.lifted_at)
-        assert declared_at is not None
+        drawn_at, lifted_at = of_micros(row.drawn_at), of_micros(row.lifted_at)
+        assert drawn_at is not None
         self._known.drawn[row.hazard_area_id] = Area.drawn(
             row.hazard_area_id,
             incident_id=row.incident_id,
             exercise=row.exercise,
-            declared_at=declared_at,
+            drawn_at=drawn_at,
+            position=row.position,
             rings=rings_of(row),
             margin_m=self._limits.leave_margin_m,
         )
@@ -130,8 +131,8 @@ class Crossings:
             self._known.lifted[row.hazard_area_id] = lifted_at
 
     async def _enter(self, fix: Fix, area: Area) -> None:
-        if area.declared_at - fix.fixed_at > self._limits.stale_after:
-            return  # where it was long before the area was declared says nothing of now
+        if area.drawn_at - fix.fixed_at > self._limits.stale_after:
+            return  # where it was long before the area was drawn says nothing of now
         command = whereabouts.EnterHazardArea(
             unit_id=fix.unit_id,
             hazard_area_id=area.hazard_area_id,
@@ -140,7 +141,7 @@ class Crossings:
             longitude=fix.longitude,
             accuracy_m=fix.accuracy_m,
             source=fix.source,
-            occurred_at=max(fix.fixed_at, area.declared_at),
+            occurred_at=max(fix.fixed_at, area.drawn_at),
         )
         cause = _cause("entered", area, fix.unit_id, fix.source, fix.fixed_at)
         if await self._write(command, cause):
@@ -152,7 +153,7 @@ class Crossings:
         if (lifted_at := self._known.lifted.get(hazard_area_id)) is not None:
             why, at, source = Left.LIFTED, lifted_at, LIFTING
         elif fix is not None and self._areas.has_left(hazard_area_id, fix):
-            why, at, source = Left.MOVED, fix.fixed_at, fix.source
+            why, at, source = Left.MOVED, max(fix.fixed_at, area.drawn_at), fix.source
         else:
             return
         command = whereabouts.LeaveHazardArea(
@@ -185,7 +186,8 @@ class Crossings:
 
 
 def _cause(what: str, area: Area, unit_id: str, source: str, at: datetime) -> Cause:
-    name = f"{what} {area.hazard_area_id} {unit_id} {at.isoformat()}"
+    # With the drawing: one that is redrawn twice around a unit that stands is entered twice.
+    name = f"{what} {area.hazard_area_id} {area.position} {unit_id} {at.isoformat()}"
     command_id = uuid5(NAMESPACE_URL, f"anlan:resources.crossings/{name}")
     return Cause(
         command_id=command_id,

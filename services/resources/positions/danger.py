@@ -20,12 +20,16 @@ FLATTEST = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """One in force.  ``edge`` is the outline with a margin: who is outside of that has left."""
+    """One as it was last drawn, which is at ``position`` of the log.
+
+    ``edge`` is the outline with a margin: who is outside of that has left.
+    """
 
     hazard_area_id: str
     incident_id: str
     exercise: str
-    declared_at: datetime
+    drawn_at: datetime
+    position: int
     outline: BaseGeometry
     edge: BaseGeometry
 
@@ -36,7 +40,8 @@ class Area:
         *,
         incident_id: str,
         exercise: str,
-        declared_at: datetime,
+        drawn_at: datetime,
+        position: int,
         rings: Rings,
         margin_m: float,
     ) -> Area:
@@ -45,7 +50,7 @@ class Area:
         edge = outline.buffer(margin_m / METRES_OF_A_DEGREE / across)
         shapely.prepare(outline)
         shapely.prepare(edge)
-        return cls(hazard_area_id, incident_id, exercise, declared_at, outline, edge)
+        return cls(hazard_area_id, incident_id, exercise, drawn_at, position, outline, edge)
 
 
 class Areas:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any, assert_never
 
 import msgspec
@@ -42,7 +41,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 declared_by=event.declared_by,
                 declared_at=micros(event.occurred_at),
                 lift_reason="",
-                **_drawn(event.rings, event.ends_at),
+                **_drawn(event),
             )
         case HazardAreaRedrawn():
             tables.change(
@@ -50,7 +49,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 tables.hazard_areas,
                 recorded,
                 event.hazard_area_id,
-                **_drawn(event.rings, event.ends_at),
+                **_drawn(event),
             )
         case HazardAreaLifted():
             tables.change(
@@ -66,13 +65,14 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             assert_never(event)
 
 
-def _drawn(rings: Rings, ends_at: datetime | None) -> dict[str, Any]:
-    longitudes, latitudes = zip(*rings[0], strict=True)
+def _drawn(event: HazardAreaDeclared | HazardAreaRedrawn) -> dict[str, Any]:
+    longitudes, latitudes = zip(*event.rings[0], strict=True)
     return {
-        "rings": msgspec.json.encode(rings).decode(),
+        "rings": msgspec.json.encode(event.rings).decode(),
         "south": min(latitudes),
         "west": min(longitudes),
         "north": max(latitudes),
         "east": max(longitudes),
-        "ends_at": None if ends_at is None else micros(ends_at),
+        "drawn_at": micros(event.occurred_at),
+        "ends_at": None if event.ends_at is None else micros(event.ends_at),
     }

@@ -192,6 +192,7 @@ hazard_areas = Table(
     Column("ends_at", BigInteger),
     Column("declared_by", Text, nullable=False),
     Column("declared_at", BigInteger, nullable=False),
+    Column("drawn_at", BigInteger, nullable=False),
     Column("lifted_at", BigInteger),
     Column("lift_reason", Text, nullable=False),
     *_trace(),
