@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 NATION = "000000"
 PREFECTURE_DIGITS, COUNTY_DIGITS = 4, 6
 
 
+@lru_cache(maxsize=10_000)
 def region_prefix(adcode: str) -> str:
     """Return the digits that every code inside ``adcode`` starts with (GB/T 2260, GB/T 10114).
 

@@ -16,6 +16,7 @@ from tests.bench.commands import many_callers, one_caller
 from tests.bench.measure import Row
 from tests.bench.notification import report_to_notified
 from tests.bench.pages import long_incident
+from tests.bench.positions import ten_thousand_units
 from tests.suite import RunningSuite
 
 SAVED = Path(__file__).parents[2] / ".bench"
@@ -30,6 +31,7 @@ async def measure(folder: Path) -> list[Row]:
             *await many_callers(suite),
             *await report_to_notified(suite),
             *await long_incident(suite),
+            *await ten_thousand_units(suite),
         ]
     finally:
         suite.stop()

@@ -15,19 +15,32 @@ import grpc
 import uvloop
 from google.protobuf.empty_pb2 import Empty
 
+from anlan.resources.v1 import position_service_pb2 as pb
+
 METHOD = "/bench.Echo/Empty"
+TAKE = "/bench.Echo/Take"
 
 
 async def _empty(_: Empty, __: Any) -> Empty:
     return Empty()
 
 
+async def _take(requests: AsyncIterator[Any], _: Any) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield pb.ReportPositionsResponse(taken=len(request.fixes))
+
+
 async def _serve() -> None:
     grpc.aio.init_grpc_aio()
     server = grpc.aio.server()
     handler = grpc.unary_unary_rpc_method_handler(_empty, Empty.FromString, Empty.SerializeToString)
+    taking = grpc.stream_stream_rpc_method_handler(
+        _take,
+        pb.ReportPositionsRequest.FromString,
+        pb.ReportPositionsResponse.SerializeToString,
+    )
     server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("bench.Echo", {"Empty": handler}),)
+        (grpc.method_handlers_generic_handler("bench.Echo", {"Empty": handler, "Take": taking}),)
     )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()

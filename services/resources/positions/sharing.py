@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator
 from typing import NoReturn
 
 import structlog
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from anlan.events.v1 import position_events_pb2 as pb
 from services.resources.domain.fix import Fix
 from services.resources.positions.board import Board
 from services.runtime import broker, window
 from services.runtime.actor import NATION
-from services.runtime.times import from_proto, to_proto
+from services.runtime.times import from_proto, micros, to_proto
 
 STREAM = "ANLAN_POSITIONS"
 SUBJECT = f"anlan.{NATION}.position.PositionsReported.all"
@@ -36,7 +37,7 @@ class Sharing:
     def __init__(self, board: Board, every_s: float) -> None:
         self._board = board
         self._every_s = every_s
-        self._shared: dict[str, Fix] = {}
+        self._shared: dict[str, int] = {}
         self._said: OrderedDict[str, int] = OrderedDict()
         self._last = 0
         self.whole = asyncio.Event()
@@ -47,11 +48,13 @@ class Sharing:
 
     def take(self, sequence: int, payload: bytes) -> None:
         for said in pb.PositionsReported.FromString(payload).positions:
-            fix = of_message(said)
-            self._said[fix.unit_id] = sequence
-            self._said.move_to_end(fix.unit_id)
-            self._shared[fix.unit_id] = fix
-            self._board.take(fix)
+            unit_id, fixed_at = said.unit_id, _micros(said.fix_time)
+            self._said[unit_id] = sequence
+            self._said.move_to_end(unit_id)
+            self._shared[unit_id] = fixed_at
+            known = self._board.get(unit_id)
+            if known is None or micros(known.fixed_at) < fixed_at:  # most of it we said ourselves
+                self._board.take(of_message(said))
         self._last = sequence
 
     async def publish(self, js: broker.JetStream, *, replicas: int = 1) -> NoReturn:
@@ -79,7 +82,7 @@ class Sharing:
         return upto
 
     def _news(self, fix: Fix) -> bool:
-        return fix.supersedes(self._shared.get(fix.unit_id))
+        return micros(fix.fixed_at) > self._shared.get(fix.unit_id, -1)
 
     def _falling(self) -> Iterator[Fix]:
         for unit_id, sequence in self._said.items():
@@ -88,6 +91,10 @@ class Sharing:
             fix = self._board.get(unit_id)
             if fix is not None:
                 yield fix
+
+
+def _micros(stamp: Timestamp) -> int:
+    return stamp.seconds * 1_000_000 + stamp.nanos // 1_000
 
 
 def to_message(fix: Fix) -> pb.UnitPosition:
