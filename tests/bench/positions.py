@@ -110,7 +110,7 @@ async def _pour(
     channel: grpc.aio.Channel, method: str, batches: Sequence[bytes], metadata: Any
 ) -> tuple[float, int]:
     """Send the batches over several streams; return positions a second, and how many were taken."""
-    call = channel.stream_stream(
+    call: Any = channel.stream_stream(
         method,
         request_serializer=None,
         response_deserializer=pb.ReportPositionsResponse.FromString,
