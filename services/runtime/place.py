@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.runtime.rejection import Invalid
@@ -29,11 +29,16 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Regions:
-    """The regions that this suite serves, by code; versioned reference data."""
+    """The regions that this suite serves, by code; versioned reference data.
+
+    ``neighbours`` are known and not served: nothing happens there, but something may come from
+    there or be for them.
+    """
 
     version: str
     source: str
     regions: dict[str, Region]
+    neighbours: dict[str, Region] = field(default_factory=dict)
 
     def placed(self, message: Any, field: str) -> Place:
         """Return the place in a ``type.v1.Place`` message.
@@ -58,6 +63,18 @@ class Regions:
             address=message.address,
             latitude=point.latitude,
             longitude=point.longitude,
+        )
+
+    def homed(self, message: Any, field: str) -> Place:
+        """Return where something is at home: a place of ours as `placed` does, or a neighbour."""
+        if message.adcode not in self.neighbours:
+            return self.placed(message, field)
+        located = message.HasField("point")
+        return Place(
+            adcode=message.adcode,
+            address=message.address,
+            latitude=message.point.latitude if located else None,
+            longitude=message.point.longitude if located else None,
         )
 
     def check(self, adcode: str, field: str) -> None:

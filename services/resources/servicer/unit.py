@@ -44,7 +44,7 @@ class UnitServicer(UnitServiceServicer):
             name=request.name,
             kind=request.kind,
             capabilities=tuple(request.capabilities),
-            home=self.regions.placed(request.home, "home"),
+            home=self.regions.homed(request.home, "home"),
             staffing=request.staffing,
             contact=request.contact,
             occurred_at=said(request, "occur_time", self.now()),
