@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from services.dispatch.domain import assignment, events, incident_ref, need_ref
+from services.dispatch.domain.aid import commands as aid_commands
+from services.dispatch.domain.aid import decider as aid_decider
+from services.dispatch.domain.aid import events as aid_events
+from services.dispatch.domain.aid import state as aid_state
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -36,6 +40,25 @@ NEED_REF_CODEC: Codec[need_ref.Event] = Codec(
         "UnitNeedEnded.v1": need_ref.UnitNeedEnded,
     }
 )
+AID_CODEC: Codec[aid_events.Event] = Codec(
+    {
+        "AidRequested.v1": aid_events.AidRequested,
+        "AidOffered.v1": aid_events.AidOffered,
+        "AidAnswered.v1": aid_events.AidAnswered,
+        "AidRequisitioned.v1": aid_events.AidRequisitioned,
+        "AidCommitted.v1": aid_events.AidCommitted,
+        "AidUnitReported.v1": aid_events.AidUnitReported,
+        "AidStatusRequested.v1": aid_events.AidStatusRequested,
+        "AidUnitsReleased.v1": aid_events.AidUnitsReleased,
+        "AidReturnRequested.v1": aid_events.AidReturnRequested,
+        "AidReturnAnswered.v1": aid_events.AidReturnAnswered,
+        "AidExtensionRequested.v1": aid_events.AidExtensionRequested,
+        "AidExtensionAnswered.v1": aid_events.AidExtensionAnswered,
+        "AidAnswerOverdue.v1": aid_events.AidAnswerOverdue,
+        "AidTermEnded.v1": aid_events.AidTermEnded,
+        "AidEnded.v1": aid_events.AidEnded,
+    }
+)
 
 ASSIGNMENT: Decider[assignment.Command, assignment.State, events.Event] = Decider(
     category="assignment",
@@ -57,4 +80,11 @@ NEED_REF: Decider[need_ref.Command, need_ref.State, need_ref.Event] = Decider(
     decide=need_ref.decide,
     evolve=need_ref.evolve,
     codec=NEED_REF_CODEC,
+)
+AID: Decider[aid_commands.Command, aid_state.State, aid_events.Event] = Decider(
+    category="aid_request",
+    initial=aid_state.INITIAL,
+    decide=aid_decider.decide,
+    evolve=aid_state.evolve,
+    codec=AID_CODEC,
 )

@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from anlan.dispatch.v1 import aid_service_pb2 as aid_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.dispatch.v1 import need_service_pb2 as need_pb
+from anlan.dispatch.v1.aid_service_pb2_grpc import add_AidServiceServicer_to_server
 from anlan.dispatch.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
 from anlan.dispatch.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
-from services.dispatch.codec import ASSIGNMENT, INCIDENT_REF, NEED_REF
-from services.dispatch.policies import clocks, incidents, needs, releasing
+from services.dispatch.codec import AID, ASSIGNMENT, INCIDENT_REF, NEED_REF
+from services.dispatch.policies import clocks, incidents, lending, needs, releasing
 from services.dispatch.policies.incidents import Incidents
+from services.dispatch.policies.lending import Lending
 from services.dispatch.policies.moving import Moving
 from services.dispatch.policies.needs import Needs
 from services.dispatch.policies.releasing import Releasing
@@ -21,6 +24,7 @@ from services.dispatch.policies.sending import Sending
 from services.dispatch.policies.units import Units
 from services.dispatch.projections import DISPATCH
 from services.dispatch.relay import CATEGORIES, STREAM, SUBJECTS, public
+from services.dispatch.servicer.aid import AidServicer, Defaults
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.dispatch.servicer.need import NeedServicer
 from services.runtime import app, broker, reference
@@ -39,6 +43,7 @@ DOMAIN = "dispatch.anlan"
 
 
 NAMES = [
+    aid_pb.DESCRIPTOR.services_by_name["AidService"].full_name,
     pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name,
     need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,
 ]
@@ -72,6 +77,10 @@ async def wired(
     moving = Moving(store=store, assignments=assignments, refs=refs, model=model)
     needed = Needs(CommandHandler(store, NEED_REF))
     overdue = clocks.OverdueClock(store, assignments)
+    aids = CommandHandler(store, AID)
+    lent = Lending(aids=aids, units=units)
+    aid_due = clocks.AidClock(store, aids)
+    regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
     add_AssignmentServiceServicer_to_server(
         AssignmentServicer(
@@ -80,12 +89,24 @@ async def wired(
             sending=sending,
             releasing=letting_go,
             model=model,
-            regions=reference.load(settings.reference, "regions", Regions),
+            regions=regions,
             now=now,
         ),
         server.grpc,
     )
 
+    add_AidServiceServicer_to_server(
+        AidServicer(
+            aids=aids,
+            lending=lent,
+            incidents=known,
+            model=model,
+            regions=regions,
+            defaults=reference.load(settings.reference, "aid", Defaults),
+            now=now,
+        ),
+        server.grpc,
+    )
     add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
 
     async def publish(js: broker.JetStream) -> None:
@@ -107,6 +128,9 @@ async def wired(
 
     async def on_ending(delivered: Delivered) -> None:
         await letting_go.on_ending(delivered.event)
+
+    async def on_lending(delivered: Delivered) -> None:
+        await lent.on_event(delivered.event)
 
     async def on_hold(delivered: Delivered) -> None:
         await letting_go.on_hold(delivered.event)
@@ -138,6 +162,13 @@ async def wired(
             ),
             inbox(
                 js=js,
+                stream=STREAM,
+                durable="dispatch_lending",
+                subjects=lending.SUBJECTS,
+                react=on_lending,
+            ),
+            inbox(
+                js=js,
                 stream="ANLAN_RESOURCES",
                 durable="dispatch_holds",
                 subjects=releasing.HOLD_SUBJECTS,
@@ -148,6 +179,7 @@ async def wired(
     tasks = [
         broker.while_connected(settings.nats_url, "dispatch", on_broker),
         Alarm(model, clocks.next_overdue, overdue.ring).run(now),
+        Alarm(model, clocks.next_aid_due, aid_due.ring).run(now),
         Alarm(model, clocks.next_left_behind, sending.recover).run(now),
     ]
     try:

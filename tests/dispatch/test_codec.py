@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from services.dispatch.codec import ASSIGNMENT_CODEC, INCIDENT_REF_CODEC, NEED_REF_CODEC
+from services.dispatch.codec import AID_CODEC, ASSIGNMENT_CODEC, INCIDENT_REF_CODEC, NEED_REF_CODEC
 from services.runtime.codec import Codec
+from tests.dispatch.aid import facts as aid
 from tests.dispatch.facts import ALL
 
-CODECS: list[Codec[Any]] = [ASSIGNMENT_CODEC, INCIDENT_REF_CODEC, NEED_REF_CODEC]
+CODECS: list[Codec[Any]] = [AID_CODEC, ASSIGNMENT_CODEC, INCIDENT_REF_CODEC, NEED_REF_CODEC]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 
 
@@ -33,3 +34,8 @@ def test_every_type_string_has_a_golden_file() -> None:
 @pytest.mark.parametrize("event", ALL, ids=lambda event: type(event).__name__)
 def test_what_is_written_is_read_back(event: object) -> None:
     assert ASSIGNMENT_CODEC.decode(*ASSIGNMENT_CODEC.encode(event)) == event  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("event", aid.ALL, ids=lambda event: type(event).__name__)
+def test_what_is_said_of_mutual_aid_is_read_back(event: Any) -> None:
+    assert AID_CODEC.decode(*AID_CODEC.encode(event)) == event

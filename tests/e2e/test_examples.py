@@ -33,6 +33,7 @@ from tests.suite import RunningSuite
 DRILLS = (
     "drills/flood-2026.yaml",
     "drills/chemical-2026.yaml",
+    "tests/e2e/tour-aid.yaml",
     "tests/e2e/tour.yaml",
     "tests/e2e/tour-map.yaml",
 )
@@ -47,6 +48,7 @@ WATCHED: dict[str, dict[str, Any]] = {
     "command.ReportService/WatchReports": TOWN,
     "command.SituationReportService/WatchSituationReports": INCIDENT,
     "command.TaskService/WatchTasks": INCIDENT,
+    "dispatch.AidService/WatchAid": {"incident_id": "tour-aid"},
     "dispatch.AssignmentService/WatchAssignments": INCIDENT,
     "dispatch.NeedService/WatchForceNeeds": INCIDENT,
     "resources.HazardAreaService/WatchHazardAreas": {"incident_id": "tour-map"},

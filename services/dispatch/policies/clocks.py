@@ -1,4 +1,4 @@
-"""Which deadline comes next: an acknowledgement that is due, an intent that nobody finished."""
+"""Which deadline comes next: an acknowledgement, an intent left behind, an answer to aid."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.dispatch.domain.aid.commands import RingAid
 from services.dispatch.domain.assignment import RaiseOverdue
 from services.dispatch.domain.events import Stage
+from services.dispatch.policies.lending import Aids
 from services.dispatch.policies.releasing import Assignments
-from services.dispatch.projections.tables import ASSIGNMENTS, OPEN
+from services.dispatch.projections.tables import AID, ASSIGNMENTS, OPEN
 from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import Written
@@ -44,6 +46,31 @@ async def next_left_behind(connection: AsyncConnection) -> tuple[datetime, str] 
         .limit(1),
     )
     return None if found is None else (found[0] + LEFT_BEHIND_AFTER, found[1])
+
+
+async def next_aid_due(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    column = AID.c
+    return await _first(
+        connection,
+        select(column.due_at, column.aid_id)
+        .where(column.due_at.is_not(None))
+        .order_by(column.due_at)
+        .limit(1),
+    )
+
+
+class AidClock:
+    def __init__(self, store: EventStore, aids: Aids) -> None:
+        self._store = store
+        self._aids = aids
+
+    async def ring(self, aid_id: str, due_at: datetime) -> Written:
+        """Tell that answers are late or that units overstay, in the exercise of the request."""
+        [request, *_] = await self._store.read(f"aid_request-{aid_id}")
+        moment = int(due_at.timestamp() * 1000)  # an aid has several deadlines
+        cause = Cause.reaction(request, f"dispatch.on_aid_due.{moment}")
+        command = RingAid(aid_id=aid_id, due_at=due_at)
+        return await self._aids.handle(aid_id, command, _by_clock(cause))
 
 
 class OverdueClock:

@@ -13,7 +13,7 @@ from anlan.type.v1 import read_pb2
 from services.dispatch.domain.events import AssignmentRequested
 from services.runtime.cause import Cause
 from services.runtime.peer import Peer
-from services.runtime.rejection import Rejection, Unavailable
+from services.runtime.rejection import AlreadyExists, Rejection, Unavailable
 from services.runtime.store import StaleRevision
 from services.runtime.times import to_proto
 
@@ -73,6 +73,57 @@ class Units:
             answer = await self._ask(self._stub.GetUnit, request, cause)
             self._kinds[unit_id] = answer.unit.kind
         return self._kinds[unit_id]
+
+    async def hold(
+        self, unit_id: str, holder: str, incident_id: str, at: datetime, step: Cause
+    ) -> None:
+        """Reserve for somebody other than an assignment, for a minute."""
+        request = pb.ReserveUnitRequest(
+            request_id=str(step.command_id),
+            unit_id=unit_id,
+            holder=holder,
+            incident_id=incident_id,
+            occur_time=to_proto(at),
+        )
+        request.ttl.FromTimedelta(RESERVED_FOR)
+        await self._ask(self._stub.ReserveUnit, request, step)
+
+    async def keep(self, unit_id: str, holder: str, at: datetime, step: Cause) -> None:
+        """Make that hold stand until it is released."""
+        request = pb.ConfirmReservationRequest(
+            request_id=str(step.command_id),
+            unit_id=unit_id,
+            holder=holder,
+            occur_time=to_proto(at),
+        )
+        await self._ask(self._stub.ConfirmReservation, request, step)
+
+    async def holders(self, unit_id: str, cause: Cause) -> list[str]:
+        """Return who holds a unit, by the newest rows."""
+        answer = await self._ask(self._stub.GetUnit, pb.GetUnitRequest(unit_id=unit_id), cause)
+        return [hold.holder for hold in answer.unit.holds]
+
+    async def register(self, request: pb.RegisterUnitRequest, step: Cause) -> None:
+        """Register a unit; one that was here before is taken as it is known."""
+        request.request_id = str(step.command_id)
+        try:
+            await self._ask(self._stub.RegisterUnit, request, step)
+        except AlreadyExists:
+            return
+
+    async def put_in_service(self, unit_id: str, at: datetime, step: Cause) -> None:
+        request = pb.PutUnitInServiceRequest(
+            request_id=str(step.command_id), unit_id=unit_id, occur_time=to_proto(at)
+        )
+        await self._ask(self._stub.PutUnitInService, request, step)
+
+    async def put_out_of_service(
+        self, unit_id: str, reason: str, at: datetime, step: Cause
+    ) -> None:
+        request = pb.PutUnitOutOfServiceRequest(
+            request_id=str(step.command_id), unit_id=unit_id, reason=reason, occur_time=to_proto(at)
+        )
+        await self._ask(self._stub.PutUnitOutOfService, request, step)
 
     async def _ask(self, method: Any, request: Any, cause: Cause) -> Any:
         try:

@@ -1,20 +1,22 @@
-"""Dispatch as rows: the board, the incidents, their needs, rebuilt by replaying from zero."""
+"""Dispatch as rows: the board, incidents, needs, mutual aid, rebuilt by replaying from zero."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.dispatch.codec import ASSIGNMENT, INCIDENT_REF, NEED_REF
-from services.dispatch.projections import assignments, incidents, needs
+from services.dispatch.codec import AID, ASSIGNMENT, INCIDENT_REF, NEED_REF
+from services.dispatch.projections import aid, assignments, incidents, needs
 from services.dispatch.projections.tables import TABLES
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CATEGORIES = [decider.category for decider in (ASSIGNMENT, INCIDENT_REF, NEED_REF)]
+CATEGORIES = [decider.category for decider in (AID, ASSIGNMENT, INCIDENT_REF, NEED_REF)]
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:
     match recorded.category:
+        case AID.category:
+            aid.apply(connection, recorded)
         case ASSIGNMENT.category:
             assignments.apply(connection, recorded)
         case INCIDENT_REF.category:
@@ -23,4 +25,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             needs.apply(connection, recorded)
 
 
-DISPATCH = Projection(name="dispatch.v2", categories=CATEGORIES, tables=TABLES, apply=apply)
+DISPATCH = Projection(name="dispatch.v3", categories=CATEGORIES, tables=TABLES, apply=apply)

@@ -1,4 +1,4 @@
-"""The tables of dispatch: the board, the incidents that units go to, what they need."""
+"""The tables of dispatch: the board, the incidents that units go to, what they need, mutual aid."""
 
 from __future__ import annotations
 
@@ -83,6 +83,37 @@ NEEDS = Table(
     Column("exercise", String, nullable=False),
     Column("position", BigInteger, nullable=False),
 )
+AID = Table(
+    "aid",
+    TABLES,
+    Column("aid_id", String, primary_key=True),
+    Column("incident_id", String, nullable=False, index=True),
+    Column("direction", String, nullable=False),
+    Column("standing", String, nullable=False),
+    Column("rank", Integer, nullable=False),
+    # What rings next; absent when nothing does.
+    Column("due_at", BigInteger),
+    Column("place", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_by", String, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("reply_due_at", BigInteger),
+    # The whole state, as the domain folds it.
+    Column("folded", Text, nullable=False),
+    Column("exercise", String, nullable=False),
+    Column("opened_position", BigInteger, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False, index=True),
+)
+# The authorities that an aid is the business of.
+AID_PARTIES = Table(
+    "aid_party",
+    TABLES,
+    Column("aid_id", String, primary_key=True),
+    Column("adcode", String, primary_key=True),
+)
+Index("aid_due", AID.c.due_at)
+Index("aid_board", AID.c.rank, AID.c.opened_position)
 Index("need_open", NEEDS.c.ended, NEEDS.c.opened_position)
 Index("need_by_position", NEEDS.c.position)
 Index("assignment_board", ASSIGNMENTS.c.rank, ASSIGNMENTS.c.opened_position)

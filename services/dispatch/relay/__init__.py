@@ -8,27 +8,34 @@ from google.protobuf.message import Message
 
 from anlan.events.v1 import assignment_events_pb2 as pb
 from anlan.type.v1 import place_pb2
-from services.dispatch.codec import ASSIGNMENT_CODEC
+from services.dispatch.codec import AID, AID_CODEC, ASSIGNMENT, ASSIGNMENT_CODEC
 from services.dispatch.domain import events
+from services.dispatch.relay import aid
 from services.runtime import place
 from services.runtime.published import Publication
 from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
 
 STREAM = "ANLAN_DISPATCH"
-SUBJECTS = ("anlan.*.assignment.>",)
-CATEGORIES = ("assignment",)
+SUBJECTS = ("anlan.*.assignment.>", "anlan.*.aid_request.>")
+CATEGORIES = (ASSIGNMENT.category, AID.category)
 
 
 def public(recorded: Recorded) -> Publication | None:
     """Translate, or return None for what stays in this room."""
+    if recorded.category == AID.category:
+        spoken = AID_CODEC.decode(recorded.type, recorded.data)
+        return _published(recorded, spoken.adcode, aid.message(spoken, str(recorded.id)))
     event = ASSIGNMENT_CODEC.decode(recorded.type, recorded.data)
-    message = _message(event)
+    return _published(recorded, event.adcode, _message(event))
+
+
+def _published(recorded: Recorded, adcode: str, message: Message | None) -> Publication | None:
     if message is None:
         return None
     name = message.DESCRIPTOR.name
     return Publication(
-        subject=f"anlan.{event.adcode}.assignment.{name}.{recorded.key}",
+        subject=f"anlan.{adcode}.{recorded.category}.{name}.{recorded.key}",
         type=message.DESCRIPTOR.full_name,
         payload=message.SerializeToString(),
     )
