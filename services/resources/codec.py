@@ -12,8 +12,13 @@ from services.resources.domain import (
     plot,
     shelter,
     stock,
+    stock_fold,
     stock_rules,
+    supply_request,
+    supply_request_notes,
+    supply_request_rules,
     transfer,
+    transfer_rules,
     unit,
     unit_rules,
     whereabouts,
@@ -22,12 +27,66 @@ from services.resources.domain.lots import UNMARKED
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
+Json = dict[str, Any]
 
-def consumed_v2(v1: dict[str, Any]) -> dict[str, Any]:
+
+def unmarked(quantity: int) -> list[Json]:
+    """Return the lots of what version 1 of an event counted without any."""
+    return [{"lot_id": UNMARKED, "quantity": quantity}] if quantity else []
+
+
+def received_v2(v1: Json) -> Json:
+    return {**v1, "lot_id": UNMARKED, "expires_on": None, "waybill": "", "counted_by": ""}
+
+
+def shipped_v2(v1: Json) -> Json:
+    leg = {"stop": {"depot_id": v1["to_depot_id"]}, "carrier": v1["carrier"]}
+    unsaid = {"supply_request_id": "", "waybill": "", "expired_reason": ""}
+    kept = {key: value for key, value in v1.items() if key != "carrier"}
+    return {**kept, **unsaid, "lots": unmarked(v1["quantity"]), "legs": [leg]}
+
+
+def undone_v2(v1: Json) -> Json:
+    return {**v1, "lots": unmarked(v1["quantity"]), "supply_request_id": ""}
+
+
+def arrived_v2(v1: Json) -> Json:
+    return {**v1, "lots": unmarked(v1["received"]), "damaged": 0}
+
+
+def consumed_v2(v1: Json) -> Json:
     """Version 1 knew neither lots nor where it went."""
     unsaid = ("adcode", "group_id", "item_class", "unit", "relief", "items_version")
-    lots = [{"lot_id": UNMARKED, "quantity": v1["quantity"]}]
-    return {**dict.fromkeys(unsaid, ""), **v1, "lots": lots}
+    return {**dict.fromkeys(unsaid, ""), **v1, "lots": unmarked(v1["quantity"])}
+
+
+def written_off_v2(v1: Json) -> Json:
+    return {**v1, "lots": unmarked(v1["quantity"]), "written_off_by": ""}
+
+
+def returned_v2(v1: Json) -> Json:
+    return {**v1, "lots": unmarked(v1["quantity"])}
+
+
+def started_v2(v1: Json) -> Json:
+    """Version 1 left who carried it to the shipment."""
+    leg = {"stop": {"depot_id": v1["to_depot_id"]}}
+    unsaid = {"supply_request_id": "", "waybill": ""}
+    return {**v1, **unsaid, "lots": unmarked(v1["quantity"]), "legs": [leg]}
+
+
+def receipt_v2(v1: Json) -> Json:
+    """Version 1 did not number receipts: 0 is told by its place among them."""
+    unsaid = ("incident_id", "supply_request_id", "receipt_number", "said_by")
+    lots, gone = unmarked(v1["received"]), unmarked(v1["lost"])
+    return {
+        **dict.fromkeys(unsaid, ""),
+        **v1,
+        "number": 0,
+        "damaged": 0,
+        "lots": lots,
+        "gone": gone,
+    }
 
 
 UNITS: Codec[unit.Event] = Codec(
@@ -48,22 +107,60 @@ UNITS: Codec[unit.Event] = Codec(
 DEPOTS: Codec[depot.Event] = Codec({"DepotRegistered.v1": depot.DepotRegistered})
 STOCKS: Codec[stock.Event] = Codec(
     {
-        "StockReceived.v1": stock.StockReceived,
+        "StockReceived.v2": stock.StockReceived,
         "StockReserved.v1": stock.StockReserved,
         "StockReleased.v1": stock.StockReleased,
-        "StockShipped.v1": stock.StockShipped,
-        "ShipmentUndone.v1": stock.ShipmentUndone,
-        "StockArrived.v1": stock.StockArrived,
+        "StockShipped.v2": stock.StockShipped,
+        "ShipmentUndone.v2": stock.ShipmentUndone,
+        "StockArrived.v2": stock.StockArrived,
         "StockConsumed.v2": stock.StockConsumed,
-        "StockWrittenOff.v1": stock.StockWrittenOff,
-        "StockReturned.v1": stock.StockReturned,
+        "StockWrittenOff.v2": stock.StockWrittenOff,
+        "StockReturned.v2": stock.StockReturned,
+        "StockCounted.v1": stock.StockCounted,
+        "StockGained.v1": stock.StockGained,
+        "StockLost.v1": stock.StockLost,
+        "LotExpired.v1": stock.LotExpired,
+        "MinimumStockSet.v1": stock.MinimumStockSet,
+        "StockFellBelowMinimum.v1": stock.StockFellBelowMinimum,
+        "StockRecovered.v1": stock.StockRecovered,
     },
-    {"StockConsumed.v1": ("StockConsumed.v2", consumed_v2)},
+    {
+        "StockReceived.v1": ("StockReceived.v2", received_v2),
+        "StockShipped.v1": ("StockShipped.v2", shipped_v2),
+        "ShipmentUndone.v1": ("ShipmentUndone.v2", undone_v2),
+        "StockArrived.v1": ("StockArrived.v2", arrived_v2),
+        "StockConsumed.v1": ("StockConsumed.v2", consumed_v2),
+        "StockWrittenOff.v1": ("StockWrittenOff.v2", written_off_v2),
+        "StockReturned.v1": ("StockReturned.v2", returned_v2),
+    },
 )
 TRANSFERS: Codec[transfer.Event] = Codec(
     {
-        "TransferStarted.v1": transfer.TransferStarted,
-        "TransferReceived.v1": transfer.TransferReceived,
+        "TransferStarted.v2": transfer.TransferStarted,
+        "TransferHandedOver.v1": transfer.TransferHandedOver,
+        "TransferDeparted.v1": transfer.TransferDeparted,
+        "TransferDiverted.v1": transfer.TransferDiverted,
+        "TransferTurnedBack.v1": transfer.TransferTurnedBack,
+        "TransferReceived.v2": transfer.TransferReceived,
+    },
+    {
+        "TransferStarted.v1": ("TransferStarted.v2", started_v2),
+        "TransferReceived.v1": ("TransferReceived.v2", receipt_v2),
+    },
+)
+SUPPLY_REQUESTS: Codec[supply_request.Event] = Codec(
+    {
+        "SupplyRequested.v1": supply_request.SupplyRequested,
+        "SupplyRequestApproved.v1": supply_request.SupplyRequestApproved,
+        "SupplyRequestDeclined.v1": supply_request.SupplyRequestDeclined,
+        "SupplyRequestAccepted.v1": supply_request.SupplyRequestAccepted,
+        "SuppliesCommitted.v1": supply_request.SuppliesCommitted,
+        "SupplyCommitmentWithdrawn.v1": supply_request.SupplyCommitmentWithdrawn,
+        "SupplyShipmentNoted.v1": supply_request.SupplyShipmentNoted,
+        "SupplyDeliveryNoted.v1": supply_request.SupplyDeliveryNoted,
+        "SupplyDiversionNoted.v1": supply_request.SupplyDiversionNoted,
+        "SupplyRequestCompleted.v1": supply_request.SupplyRequestCompleted,
+        "SupplyRequestCancelled.v1": supply_request.SupplyRequestCancelled,
     }
 )
 SHELTERS: Codec[shelter.Event] = Codec(
@@ -116,15 +213,22 @@ STOCK = Decider(
     category="stock",
     initial=stock.INITIAL,
     decide=stock_rules.decide,
-    evolve=stock_rules.evolve,
+    evolve=stock_fold.evolve,
     codec=STOCKS,
 )
 TRANSFER = Decider(
     category="transfer",
     initial=transfer.INITIAL,
-    decide=transfer.decide,
-    evolve=transfer.evolve,
+    decide=transfer_rules.decide,
+    evolve=transfer_rules.evolve,
     codec=TRANSFERS,
+)
+SUPPLY_REQUEST = Decider(
+    category="supply_request",
+    initial=supply_request.INITIAL,
+    decide=supply_request_rules.decide,
+    evolve=supply_request_notes.evolve,
+    codec=SUPPLY_REQUESTS,
 )
 SHELTER = Decider(
     category="shelter",

@@ -13,6 +13,8 @@ from anlan.resources.v1 import (
     position_service_pb2,
     shelter_service_pb2,
     stock_service_pb2,
+    supply_request_service_pb2,
+    transfer_service_pb2,
     unit_service_pb2,
 )
 from anlan.resources.v1.hazard_area_service_pb2_grpc import (
@@ -23,6 +25,10 @@ from anlan.resources.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_
 from anlan.resources.v1.position_service_pb2_grpc import add_PositionServiceServicer_to_server
 from anlan.resources.v1.shelter_service_pb2_grpc import add_ShelterServiceServicer_to_server
 from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_to_server
+from anlan.resources.v1.supply_request_service_pb2_grpc import (
+    add_SupplyRequestServiceServicer_to_server,
+)
+from anlan.resources.v1.transfer_service_pb2_grpc import add_TransferServiceServicer_to_server
 from anlan.resources.v1.unit_service_pb2_grpc import add_UnitServiceServicer_to_server
 from services.resources import reactions
 from services.resources.codec import (
@@ -33,12 +39,13 @@ from services.resources.codec import (
     PLOT,
     SHELTER,
     STOCK,
+    SUPPLY_REQUEST,
     TRANSFER,
     UNIT,
 )
 from services.resources.domain.fix import Limits
 from services.resources.domain.items import Items
-from services.resources.policies import holds, shipping
+from services.resources.policies import expiring, holds, promises, shipping
 from services.resources.positions.board import Board
 from services.resources.positions.crossings import Crossings
 from services.resources.positions.ending import Ending
@@ -49,6 +56,7 @@ from services.resources.reactions import Needs, noting, plots
 from services.resources.reactions.noting import Noting
 from services.resources.reactions.plots import Plotting
 from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
+from services.resources.servicer.depots import Depots
 from services.resources.servicer.hazard_area import HazardAreaServicer, Hazards
 from services.resources.servicer.map import MapServicer
 from services.resources.servicer.need import NeedServicer
@@ -56,6 +64,8 @@ from services.resources.servicer.phones import Phones
 from services.resources.servicer.position import PositionServicer
 from services.resources.servicer.shelter import ShelterServicer
 from services.resources.servicer.stock import StockServicer
+from services.resources.servicer.supply_request import SupplyRequestServicer
+from services.resources.servicer.transfer import TransferServicer
 from services.resources.servicer.unit import UnitServicer
 from services.runtime import app, broker, http, reference
 from services.runtime.alarm import Alarm
@@ -78,7 +88,13 @@ async def serve(settings: Settings) -> None:
     await model.open()
 
     units = CommandHandler(store, UNIT)
-    shipments = shipping.Shipping(CommandHandler(store, STOCK), CommandHandler(store, TRANSFER))
+    stocks = CommandHandler(store, STOCK)
+    requests = CommandHandler(store, SUPPLY_REQUEST)
+    shipments = shipping.Shipping(stocks, CommandHandler(store, TRANSFER), requests)
+    promised = promises.Promises(requests, stocks)
+    expired = expiring.Expiring(stocks, model, now)
+    depots = Depots(CommandHandler(store, DEPOT))
+    items = reference.load(settings.reference, "items", Items)
     needs = Needs(CommandHandler(store, NEED_REF))
     expiry = holds.Expiry(units, model, now)
     following = holds.Following(units)
@@ -117,12 +133,17 @@ async def serve(settings: Settings) -> None:
     )
     add_StockServiceServicer_to_server(
         StockServicer(
-            depots=CommandHandler(store, DEPOT),
-            shipping=shipments,
-            model=model,
-            regions=regions,
-            items=reference.load(settings.reference, "items", Items),
-            now=now,
+            depots=depots, shipping=shipments, model=model, regions=regions, items=items, now=now
+        ),
+        server.grpc,
+    )
+    add_TransferServiceServicer_to_server(
+        TransferServicer(depots=depots, shipping=shipments, model=model, regions=regions, now=now),
+        server.grpc,
+    )
+    add_SupplyRequestServiceServicer_to_server(
+        SupplyRequestServicer(
+            depots=depots, promises=promised, model=model, regions=regions, items=items, now=now
         ),
         server.grpc,
     )
@@ -183,6 +204,13 @@ async def serve(settings: Settings) -> None:
             ),
             inbox(
                 js=js,
+                stream=STREAM,
+                durable="resources_promises",
+                subjects=promises.SUBJECTS,
+                react=promised.react,
+            ),
+            inbox(
+                js=js,
                 stream="ANLAN_DISPATCH",
                 durable="resources_holds",
                 subjects=holds.SUBJECTS,
@@ -211,6 +239,8 @@ async def serve(settings: Settings) -> None:
                 for module, name in (
                     (unit_service_pb2, "UnitService"),
                     (stock_service_pb2, "StockService"),
+                    (transfer_service_pb2, "TransferService"),
+                    (supply_request_service_pb2, "SupplyRequestService"),
                     (shelter_service_pb2, "ShelterService"),
                     (need_service_pb2, "NeedService"),
                     (position_service_pb2, "PositionService"),
@@ -225,6 +255,7 @@ async def serve(settings: Settings) -> None:
                 Alarm(model, ending.next_due, ending.ring).run(now),
                 Crossings(board, model, units, limits).run(),
                 *by_http,
+                Alarm(model, expired.next_due, expired.ring).run(now),
             ],
         )
     finally:

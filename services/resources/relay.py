@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from anlan.events.v1 import hazard_events_pb2 as hazard_pb
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
+from anlan.events.v1 import supply_request_events_pb2 as request_pb
 from anlan.events.v1 import unit_events_pb2 as unit_pb
 from anlan.type.v1 import place_pb2
 from services.resources.codec import (
@@ -16,12 +17,22 @@ from services.resources.codec import (
     SHELTERS,
     STOCK,
     STOCKS,
+    SUPPLY_REQUEST,
+    SUPPLY_REQUESTS,
     TRANSFER,
     TRANSFERS,
     UNIT,
     UNITS,
 )
-from services.resources.domain import hazard_area, shelter, stock, transfer, unit, whereabouts
+from services.resources.domain import (
+    hazard_area,
+    shelter,
+    stock,
+    supply_request,
+    transfer,
+    unit,
+    whereabouts,
+)
 from services.resources.servicer import polygons
 from services.runtime import place
 from services.runtime.actor import NATION
@@ -32,7 +43,15 @@ from services.runtime.times import to_proto
 STREAM = "ANLAN_RESOURCES"
 SUBJECTS = [
     f"anlan.*.{category}.>"
-    for category in ("unit", "stock", "transfer", "shelter", "depot", "hazard_area")
+    for category in (
+        "unit",
+        "stock",
+        "transfer",
+        "supply_request",
+        "shelter",
+        "depot",
+        "hazard_area",
+    )
 ]
 SOURCE = "/anlan/resources"
 EXPIRED = "expired"
@@ -47,6 +66,9 @@ def public(recorded: Recorded) -> Publication | None:
             adcode, message = of_stock(STOCKS.decode(recorded.type, recorded.data))
         case TRANSFER.category:
             adcode, message = "", of_transfer(TRANSFERS.decode(recorded.type, recorded.data))
+        case SUPPLY_REQUEST.category:
+            request = SUPPLY_REQUESTS.decode(recorded.type, recorded.data)
+            adcode, message = of_request(request)
         case SHELTER.category:
             adcode, message = of_shelter(SHELTERS.decode(recorded.type, recorded.data))
         case HAZARD_AREA.category:
@@ -135,6 +157,8 @@ def of_stock(event: stock.Event) -> tuple[str, Message | None]:
                 item=event.item,
                 quantity=event.quantity,
                 incident_id=event.incident_id,
+                supply_request_id=event.supply_request_id,
+                waybill=event.waybill,
                 occur_time=occur_time,
             )
         case stock.StockConsumed():
@@ -152,25 +176,142 @@ def of_stock(event: stock.Event) -> tuple[str, Message | None]:
                 items_version=event.items_version,
                 occur_time=occur_time,
             )
+        case stock.StockFellBelowMinimum() | stock.StockRecovered():
+            fell = isinstance(event, stock.StockFellBelowMinimum)
+            crossed = stock_pb.StockFellBelowMinimum if fell else stock_pb.StockRecovered
+            return "", crossed(
+                depot_id=event.depot_id,
+                item=event.item,
+                usable=event.usable,
+                minimum=event.minimum,
+                occur_time=occur_time,
+            )
         case _:
             return "", None
 
 
 def of_transfer(event: transfer.Event) -> Message | None:
+    occur_time = to_proto(event.occurred_at)
     match event:
-        case transfer.TransferStarted():
+        case transfer.TransferStarted() | transfer.TransferDeparted():
             return None
+        case transfer.TransferHandedOver():
+            return stock_pb.TransferHandedOver(
+                transfer_id=event.transfer_id,
+                leg=event.leg,
+                counted=event.counted,
+                lost=event.lost,
+                damaged=event.damaged,
+                reason=event.reason,
+                depot_id=event.from_depot_id,
+                item=event.item,
+                supply_request_id=event.supply_request_id,
+                occur_time=occur_time,
+            )
+        case transfer.TransferDiverted() | transfer.TransferTurnedBack():
+            return stock_pb.TransferDiverted(
+                transfer_id=event.transfer_id,
+                item=event.item,
+                quantity=event.quantity,
+                was_to_depot_id=event.was_to_depot_id,
+                was_for_incident_id=event.was_for_incident_id,
+                was_for_supply_request_id=event.was_for_supply_request_id,
+                to_depot_id=event.to_depot_id,
+                incident_id=getattr(event, "incident_id", ""),
+                supply_request_id=getattr(event, "supply_request_id", ""),
+                reason=event.reason,
+                turned_back=isinstance(event, transfer.TransferTurnedBack),
+                occur_time=occur_time,
+            )
         case transfer.TransferReceived():
             return stock_pb.TransferReceived(
                 transfer_id=event.transfer_id,
+                number=event.number,
                 received=event.received,
                 lost=event.lost,
+                damaged=event.damaged,
                 reason=event.reason,
+                said_by=event.said_by,
                 depot_id=event.from_depot_id,
                 to_depot_id=event.to_depot_id,
                 item=event.item,
-                occur_time=to_proto(event.occurred_at),
+                incident_id=event.incident_id,
+                supply_request_id=event.supply_request_id,
+                occur_time=occur_time,
             )
+
+
+def of_request(event: supply_request.Event) -> tuple[str, Message | None]:
+    occur_time = to_proto(event.occurred_at)
+    id_ = event.supply_request_id
+    match event:
+        case supply_request.SupplyRequested():
+            requested = request_pb.SupplyRequested(
+                supply_request_id=id_,
+                item=event.item,
+                quantity=event.quantity,
+                unit=event.unit,
+                item_class=event.item_class,
+                incident_id=event.incident_id,
+                need_id=event.need_id,
+                needed_by_time=to_proto(event.needed_by),
+                occur_time=occur_time,
+            )
+            place.write(requested.place, event.place)
+            return event.place.adcode, requested
+        case supply_request.SupplyRequestApproved():
+            return "", request_pb.SupplyRequestApproved(
+                supply_request_id=id_,
+                asked=event.asked,
+                quantity=event.quantity,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case supply_request.SupplyRequestDeclined():
+            return "", request_pb.SupplyRequestDeclined(
+                supply_request_id=id_, reason=event.reason, occur_time=occur_time
+            )
+        case supply_request.SuppliesCommitted():
+            return "", request_pb.SuppliesCommitted(
+                supply_request_id=id_,
+                commitment_id=event.commitment_id,
+                depot_id=event.depot_id,
+                item=event.item,
+                quantity=event.quantity,
+                incident_id=event.incident_id,
+                expect_time=to_proto(event.expected_at),
+                occur_time=occur_time,
+            )
+        case supply_request.SupplyCommitmentWithdrawn():
+            return "", request_pb.SupplyCommitmentWithdrawn(
+                supply_request_id=id_,
+                commitment_id=event.commitment_id,
+                depot_id=event.depot_id,
+                item=event.item,
+                quantity=event.quantity,
+                incident_id=event.incident_id,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case supply_request.SupplyRequestCompleted():
+            return "", request_pb.SupplyRequestCompleted(
+                supply_request_id=id_,
+                received=event.received,
+                missing=event.missing,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case supply_request.SupplyRequestCancelled():
+            return "", request_pb.SupplyRequestCancelled(
+                supply_request_id=id_, reason=event.reason, occur_time=occur_time
+            )
+        case (
+            supply_request.SupplyRequestAccepted()
+            | supply_request.SupplyShipmentNoted()
+            | supply_request.SupplyDeliveryNoted()
+            | supply_request.SupplyDiversionNoted()
+        ):
+            return "", None
 
 
 def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -14,6 +14,7 @@ from services.resources.codec import (
     PLOT,
     SHELTER,
     STOCK,
+    SUPPLY_REQUEST,
     TRANSFER,
     UNIT,
 )
@@ -22,12 +23,15 @@ from services.resources.domain import (
     device,
     hazard_area,
     plot,
+    route,
     shelter,
-    stock,
+    supply_request,
     transfer,
     unit,
     whereabouts,
 )
+from services.resources.domain import stock_commands as stock
+from services.resources.domain.lots import Portion
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.decider import Decider
@@ -40,6 +44,7 @@ LI = Actor(subject="commander.li", roles=("administrator",), jurisdiction="43128
 HOME = Place(adcode="431281102", address="安江镇", latitude=27.3194, longitude=110.1031)
 MINUTE = timedelta(minutes=1)
 DAWN = START + timedelta(hours=2)
+DAY = date(2026, 6, 30)
 
 Act = tuple[Decider[Any, Any, Any], str, Any]
 
@@ -89,13 +94,19 @@ def of_units() -> list[Act]:
 
 def of_stocks() -> list[Act]:
     said: dict[str, Any] = {"depot_id": "north", "item": "bag", "occurred_at": START}
-    sent: dict[str, Any] = {"to_depot_id": "south", "incident_id": "flood", "carrier": ""}
+    legs = (
+        route.Leg(stop=route.Stop(name="渡口", place=HOME), carrier="湘N12345"),
+        route.Leg(stop=route.Stop(depot_id="south"), carrier="冲锋舟"),
+    )
+    sent: dict[str, Any] = {"to_depot_id": "south", "incident_id": "flood", "legs": legs}
     road: dict[str, Any] = {
         "item": "bag",
         "quantity": 40,
+        "lots": (Portion(lot_id="a", quantity=40, expires_on=DAY, origin="省"),),
         "from_depot_id": "north",
-        "to_depot_id": "south",
-        "incident_id": "flood",
+        "supply_request_id": "s1",
+        "waybill": "w1",
+        **sent,
         "occurred_at": START,
     }
     acts: list[Act] = [
@@ -113,8 +124,11 @@ def of_stocks() -> list[Act]:
         )
         for depot_id in ("north", "south")
     ]
+    counted: dict[str, Any] = {"counted_by": "sun", "witnessed_by": "qi"}
     for command in (
-        stock.ReceiveStock(**said, quantity=100, origin="省"),
+        stock.SetMinimumStock(**said, minimum=50, set_by="sun"),
+        stock.ReceiveStock(**said, quantity=60, origin="省", lot_id="a", expires_on=DAY),
+        stock.ReceiveStock(**said, quantity=40, origin="省"),
         stock.ReserveStock(**said, quantity=50, incident_id="flood"),
         stock.ReleaseStock(**said, quantity=10, incident_id="flood", reason="够了"),
         stock.ConsumeStock(
@@ -128,24 +142,136 @@ def of_stocks() -> list[Act]:
             relief="water",
         ),
         stock.ReturnStock(**said, quantity=4, incident_id="flood"),
-        stock.ShipStock(**said, **sent, quantity=40, transfer_id="t1"),
+        stock.ShipStock(
+            **said, **sent, quantity=40, transfer_id="t1", supply_request_id="s1", waybill="w1"
+        ),
         stock.ShipStock(**said, **sent, quantity=1, transfer_id="t2"),
         stock.UndoShipment(**said, transfer_id="t2"),
         stock.WriteOffStock(**said, quantity=3, reason="霉变"),
+        stock.CountStock(
+            **said,
+            **counted,
+            stocktake_id="c1",
+            counted=0,
+            lots=(("a", 12), ("", 39)),
+            reason="错发",
+        ),
+        stock.ExpireLots(**said, day=DAY + timedelta(days=1)),
     ):
         acts.append((STOCK, "north.bag", command))  # noqa: PERF401
-    receipt: dict[str, Any] = {"received": 30, "lost": 2, "reason": "落水", "occurred_at": START}
+    at: dict[str, Any] = {"transfer_id": "t1", "occurred_at": START}
+    receipt: dict[str, Any] = {"received": 30, "lost": 1, "damaged": 1, "reason": "落水", **at}
     arrival: dict[str, Any] = {"depot_id": "south", "item": "bag", "from_depot_id": "north"}
     return [
         *acts,
         (TRANSFER, "t1", transfer.StartTransfer(transfer_id="t1", **road)),
-        (TRANSFER, "t1", transfer.ReceiveTransfer(transfer_id="t1", **receipt)),
+        (
+            TRANSFER,
+            "t1",
+            transfer.HandOverTransfer(
+                **at,
+                leg=1,
+                counted=38,
+                lost=2,
+                damaged=0,
+                reason="翻车",
+                handed_by="王师傅",
+                taken_by="qi",
+            ),
+        ),
+        (
+            TRANSFER,
+            "t1",
+            transfer.DepartTransfer(**at, leg=2, carrier="", expected_at=None),
+        ),
+        (
+            TRANSFER,
+            "t1",
+            transfer.DivertTransfer(
+                **at,
+                to_depot_id="",
+                incident_id="fire",
+                supply_request_id="",
+                legs=(),
+                reason="桥断",
+                diverted_by="zhao",
+            ),
+        ),
+        (TRANSFER, "t1", transfer.TurnBackTransfer(**at, reason="路断", turned_by="zhao")),
+        (
+            TRANSFER,
+            "t1",
+            transfer.DivertTransfer(
+                **at,
+                to_depot_id="south",
+                incident_id="flood",
+                supply_request_id="",
+                legs=(),
+                reason="路通了",
+                diverted_by="zhao",
+            ),
+        ),
+        (
+            TRANSFER,
+            "t1",
+            transfer.ReceiveTransfer(**receipt, said_by="qi", receipt_number="r1"),
+        ),
         (
             STOCK,
             "south.bag",
-            stock.TakeInShipment(transfer_id="t1", receipt=1, **arrival, **receipt),
+            stock.TakeInShipment(
+                **arrival,
+                **receipt,
+                receipt=1,
+                lots=(Portion(lot_id="a", quantity=30, expires_on=DAY, origin="省"),),
+            ),
         ),
     ]
+
+
+def of_requests() -> list[Act]:
+    by: dict[str, Any] = {"by": LI, "supply_request_id": "s1", "occurred_at": START}
+    about: dict[str, Any] = {"supply_request_id": "s1", "occurred_at": START}
+
+    def asked(id_: str) -> supply_request.SubmitSupplyRequest:
+        return supply_request.SubmitSupplyRequest(
+            **{**by, "supply_request_id": id_},
+            item="bag",
+            quantity=50,
+            unit="条",
+            item_class="3010101",
+            incident_id="flood",
+            need_id="n1",
+            place=HOME,
+            to_depot_id="south",
+            needed_by=None,
+            note="堵口",
+        )
+
+    commands: list[Any] = [
+        asked("s1"),
+        supply_request.ApproveSupplyRequest(**by, quantity=40, reason="不够"),
+        supply_request.AcceptSupplyRequest(**by, depot_id="north", note=""),
+        *(
+            supply_request.CommitSupplies(
+                **by, commitment_id=id_, depot_id="north", quantity=quantity, expected_at=None
+            )
+            for id_, quantity in (("c1", 30), ("c2", 10))
+        ),
+        supply_request.WithdrawCommitment(**about, commitment_id="c2", reason="进水"),
+        supply_request.NoteShipment(**about, transfer_id="t1", depot_id="north", quantity=20),
+        supply_request.NoteDelivery(**about, transfer_id="t1", count="leg 1", received=0, lost=2),
+        supply_request.NoteDiversion(**about, transfer_id="t1", quantity=10),
+        supply_request.NoteDelivery(
+            **about, transfer_id="t1", count="receipt 1", received=8, lost=0
+        ),
+        supply_request.CompleteSupplyRequest(**by, reason="够了"),
+        asked("s2"),
+        supply_request.DeclineSupplyRequest(**{**by, "supply_request_id": "s2"}, reason="重复"),
+        asked("s3"),
+        supply_request.CancelSupplyRequest(**{**by, "supply_request_id": "s3"}, reason="退水"),
+    ]
+    return [(SUPPLY_REQUEST, command.supply_request_id, command) for command in commands]
 
 
 def of_shelters() -> list[Act]:

@@ -18,9 +18,12 @@ from services.resources.projections.tables import (
     depots,
     devices,
     hazard_areas,
+    lots,
     plots,
     shelters,
+    stock_alarms,
     stocks,
+    supply_requests,
     transfers,
     units,
 )
@@ -37,9 +40,22 @@ ACTS = [
     *history.of_units(),
     *history.of_places(),
     *history.of_stocks(),
+    *history.of_requests(),
     *history.of_shelters(),
 ]
-SHOWN = (units, depots, stocks, transfers, shelters, devices, hazard_areas, plots)
+SHOWN = (
+    units,
+    depots,
+    stocks,
+    lots,
+    stock_alarms,
+    transfers,
+    supply_requests,
+    shelters,
+    devices,
+    hazard_areas,
+    plots,
+)
 
 
 @pytest.fixture(scope="module")

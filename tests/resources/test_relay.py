@@ -17,7 +17,12 @@ from tests.resources.world import World
 @pytest.fixture
 def told() -> Iterator[list[Publication]]:
     world = World()
-    for act in (*history.of_units(), *history.of_stocks(), *history.of_shelters()):
+    for act in (
+        *history.of_units(),
+        *history.of_stocks(),
+        *history.of_requests(),
+        *history.of_shelters(),
+    ):
         world.obey(*act)
     yield [publication for event in world.log if (publication := public(event))]
     world.close()
@@ -47,7 +52,8 @@ def test_a_receipt_says_what_it_adds(told: list[Publication]) -> None:
         told, stock_events_pb2.TransferReceived, "anlan.431281.transfer.TransferReceived.t1"
     )
 
-    assert (received.received, received.lost, received.reason) == (30, 2, "落水")
+    assert (received.received, received.lost, received.damaged) == (30, 1, 1)
+    assert (received.number, received.said_by, received.reason) == (1, "qi", "落水")
     assert (received.depot_id, received.to_depot_id) == ("north", "south")
 
 
@@ -79,7 +85,18 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "UnitReleased",
         "StockShipped",
         "StockConsumed",
+        "StockFellBelowMinimum",
+        "StockRecovered",
         "TransferReceived",
+        "TransferHandedOver",
+        "TransferDiverted",
+        "SupplyRequested",
+        "SupplyRequestApproved",
+        "SupplyRequestDeclined",
+        "SuppliesCommitted",
+        "SupplyCommitmentWithdrawn",
+        "SupplyRequestCompleted",
+        "SupplyRequestCancelled",
         "ShelterOpened",
         "PeopleAdmitted",
         "PeopleDischarged",

@@ -12,8 +12,10 @@ import pytest
 
 from anlan.resources.v1 import stock_service_pb2 as pb
 from anlan.type.v1 import place_pb2, read_pb2
-from services.resources.codec import STOCK, TRANSFER
-from services.resources.domain import stock, transfer
+from services.resources.codec import STOCK, SUPPLY_REQUEST, TRANSFER
+from services.resources.domain import stock_commands as stock
+from services.resources.domain import transfer
+from services.resources.domain.route import straight
 from services.resources.policies.shipping import START, TAKE_IN, Shipping
 from services.runtime.actor import Actor
 from services.runtime.cause import COMMAND, Cause
@@ -289,7 +291,7 @@ async def test_a_shipment_cut_after_its_first_half_is_completed(
         to_depot_id=road.there,
         transfer_id=transfer_id,
         incident_id="flood",
-        carrier="",
+        legs=straight(road.there, ""),
         occurred_at=MORNING,
     )
     died = cause(uuid4())
@@ -301,7 +303,14 @@ async def test_a_shipment_cut_after_its_first_half_is_completed(
 
     transfers = CommandHandler(store, TRANSFER)
     received = transfer.ReceiveTransfer(
-        transfer_id=transfer_id, received=590, lost=10, reason="落水", occurred_at=MORNING
+        transfer_id=transfer_id,
+        received=590,
+        lost=6,
+        damaged=4,
+        reason="落水",
+        said_by="qi",
+        receipt_number="",
+        occurred_at=MORNING,
     )
     died = cause(uuid4())
     await transfers.handle(transfer_id, received, died)
@@ -325,7 +334,7 @@ async def appeared(store: EventStore, stream: str) -> Recorded:
 
 async def test_of_two_shipments_under_one_id_the_later_goes_back(store: EventStore) -> None:
     stocks, transfers = CommandHandler(store, STOCK), CommandHandler(store, TRANSFER)
-    shipping = Shipping(stocks, transfers)
+    shipping = Shipping(stocks, transfers, CommandHandler(store, SUPPLY_REQUEST))
     transfer_id, depots = str(uuid4()), [f"depot-{uuid4().hex[:8]}" for _ in range(2)]
     for depot_id in depots:
         of: dict[str, Any] = {"depot_id": depot_id, "item": "tent", "occurred_at": MORNING}
@@ -339,7 +348,7 @@ async def test_of_two_shipments_under_one_id_the_later_goes_back(store: EventSto
             to_depot_id="far",
             transfer_id=transfer_id,
             incident_id="",
-            carrier="",
+            legs=straight("far", ""),
             occurred_at=MORNING,
         )
         asked = cause(uuid4())

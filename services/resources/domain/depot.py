@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
 from services.resources.domain import region
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 from services.runtime.rejection import AlreadyExists, NotFound
+
+
+class Level(StrEnum):
+    """Who keeps it (市级、乡镇级、村级)."""
+
+    CITY = "city"
+    TOWNSHIP = "township"
+    VILLAGE = "village"
+
+
+LEVELS = {6: Level.CITY, 9: Level.TOWNSHIP, 12: Level.VILLAGE}
+
+
+def level_of(adcode: str) -> Level:
+    """Return the level of a place: codes of a township have 9 digits, of a village 12."""
+    return LEVELS[len(adcode)]
+
 
 # Commands.
 
@@ -22,6 +40,7 @@ class RegisterDepot:
     place: Place
     keeper: str
     occurred_at: datetime
+    level: Level | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +66,14 @@ Command = RegisterDepot | EnterDepot | AddressDepot
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DepotRegistered:
+    """``level`` is None for one that was registered before levels were told apart."""
+
     depot_id: str
     name: str
     place: Place
     keeper: str
     occurred_at: datetime
+    level: Level | None = None
 
 
 Event = DepotRegistered
@@ -91,13 +113,15 @@ def register(command: RegisterDepot, state: State) -> list[Event]:
         name=command.name,
         place=command.place,
         keeper=command.keeper,
+        level=command.level or level_of(command.place.adcode),
         occurred_at=command.occurred_at,
     )
     match state:
         case None:
             return [registered]
         case Depot(before):
-            if replace(registered, occurred_at=before.occurred_at) == before:
+            level = before.level or level_of(before.place.adcode)
+            if replace(registered, occurred_at=before.occurred_at) == replace(before, level=level):
                 return []
             raise AlreadyExists(
                 "DEPOT_EXISTS",

@@ -46,6 +46,10 @@ class Items:
         """Return an item; one that was taken in before it was struck off the list has no class."""
         return self.items.get(item, UNLISTED)
 
+    def names(self, class_code: str) -> list[str]:
+        """Return the name of each layer of a class, the widest first."""
+        return [self.classes[class_code[:end]] for end in LAYERS]
+
     def check(self, item: str, field: str) -> None:
         """Raise Invalid for an item that is not listed: a name misspelt would be counted apart."""
         if item not in self.items:

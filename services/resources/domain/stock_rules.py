@@ -1,46 +1,60 @@
-"""How supplies may move: the rules of `stock`, and how its facts add up."""
+"""How supplies may move: the rules of `stock`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import assert_never
 
-from services.resources.domain.lots import UNMARKED, Portion
+from services.resources.domain import stock_counts
+from services.resources.domain.lots import Portions, day_of, draw, first_expired, total
 from services.resources.domain.stock import (
-    NO_INCIDENT,
-    WRITTEN_OFF,
-    Command,
-    ConsumeStock,
     Event,
-    ReceiveStock,
-    ReleaseStock,
-    ReserveStock,
-    ReturnStock,
     ShipmentUndone,
-    ShipStock,
     State,
     Stock,
     StockArrived,
     StockConsumed,
+    StockFellBelowMinimum,
     StockReceived,
+    StockRecovered,
     StockReleased,
     StockReserved,
     StockReturned,
     StockShipped,
-    StockWrittenOff,
+    holder,
+)
+from services.resources.domain.stock_commands import (
+    Command,
+    ConsumeStock,
+    CountStock,
+    ExpireLots,
+    ReceiveStock,
+    ReleaseStock,
+    ReserveStock,
+    ReturnStock,
+    SetMinimumStock,
+    ShipStock,
     TakeInShipment,
     UndoShipment,
     WriteOffStock,
 )
+from services.resources.domain.stock_fold import evolve
+from services.resources.domain.stock_picking import pick, require_free
 from services.runtime.rejection import AlreadyExists, Invalid, Rejection
 
 
 def decide(command: Command, state: State) -> list[Event]:
     """Return the facts a command adds, or raise the rule it breaks."""
+    events = _obey(command, state)
+    return [*events, *_crossing(command, reduce(evolve, events, state))]
+
+
+def _obey(command: Command, state: State) -> list[Event]:
     match command:
         case ReceiveStock():
-            return receive(command)
+            return receive(command, state)
         case ReserveStock():
             return reserve(command, state)
         case ReleaseStock():
@@ -50,49 +64,99 @@ def decide(command: Command, state: State) -> list[Event]:
         case UndoShipment():
             return undo(command, state)
         case TakeInShipment():
-            return take_in(command)
+            return take_in(command, state)
         case ConsumeStock():
             return consume(command, state)
         case WriteOffStock():
-            return write_off(command, state)
+            return stock_counts.write_off(command, state)
         case ReturnStock():
             return take_back(command, state)
+        case CountStock():
+            return stock_counts.count(command, state)
+        case ExpireLots():
+            return stock_counts.expire(command, state)
+        case SetMinimumStock():
+            return stock_counts.set_minimum(command, state)
         case _:
             assert_never(command)
 
 
-def receive(command: ReceiveStock) -> list[Event]:
+def _crossing(command: Command, after: Stock) -> Sequence[Event]:
+    """Return the alarm where usable stock has crossed its minimum, and nothing while it stays."""
+    is_below = after.usable < after.minimum
+    if is_below == after.below:
+        return []
+    alarm = StockFellBelowMinimum if is_below else StockRecovered
     return [
-        StockReceived(
+        alarm(
             depot_id=command.depot_id,
             item=command.item,
-            quantity=command.quantity,
-            origin=command.origin,
+            usable=after.usable,
+            minimum=after.minimum,
             occurred_at=command.occurred_at,
         )
     ]
 
 
+def receive(command: ReceiveStock, stock: Stock) -> list[Event]:
+    received = StockReceived(
+        depot_id=command.depot_id,
+        item=command.item,
+        quantity=command.quantity,
+        lot_id=command.lot_id,
+        expires_on=command.expires_on,
+        origin=command.origin,
+        waybill=command.waybill,
+        counted_by=command.counted_by,
+        occurred_at=command.occurred_at,
+    )
+    before = stock.receipts.get(command.waybill)
+    if before is not None:
+        if (before.quantity, before.lot_id) == (received.quantity, received.lot_id):
+            return []
+        raise AlreadyExists(
+            "WAYBILL_ENTERED",
+            f"{command.waybill} was taken in already: {before.quantity} {before.item}, "
+            f"counted by {before.counted_by or 'somebody'}",
+            waybill=command.waybill,
+            quantity=str(before.quantity),
+            lot_id=before.lot_id,
+            counted_by=before.counted_by,
+        )
+    lot = stock.lots.get(command.lot_id)
+    if lot is not None and command.lot_id and lot.expires_on != command.expires_on:
+        raise Rejection(
+            "LOT_DIFFERS",
+            f"lot {command.lot_id} expires {lot.expires_on or 'never'}, "
+            f"not {command.expires_on or 'never'}",
+            lot_id=command.lot_id,
+            expire_date=str(lot.expires_on or ""),
+        )
+    return [received]
+
+
 def reserve(command: ReserveStock, stock: Stock) -> list[Event]:
-    _require(command, stock, kept=stock.set_aside)
+    require_free(command, stock, own=0)
     return [
         StockReserved(
             depot_id=command.depot_id,
             item=command.item,
             quantity=command.quantity,
             incident_id=command.incident_id,
+            supply_request_id=command.supply_request_id,
             occurred_at=command.occurred_at,
         )
     ]
 
 
 def release(command: ReleaseStock, stock: Stock) -> list[Event]:
-    reserved = stock.reserved.get(command.incident_id, 0)
+    for_whom = holder(command.incident_id, command.supply_request_id)
+    reserved = stock.reserved.get(for_whom, 0)
     if command.quantity > reserved:
         raise Rejection(
             "RESERVATION_EXCEEDED",
             f"{reserved} {command.item} are set aside in {command.depot_id} "
-            f"for {command.incident_id}, not {command.quantity}",
+            f"for {for_whom}, not {command.quantity}",
             depot_id=command.depot_id,
             item=command.item,
             incident_id=command.incident_id,
@@ -105,6 +169,7 @@ def release(command: ReleaseStock, stock: Stock) -> list[Event]:
             item=command.item,
             quantity=command.quantity,
             incident_id=command.incident_id,
+            supply_request_id=command.supply_request_id,
             reason=command.reason,
             occurred_at=command.occurred_at,
         )
@@ -123,17 +188,20 @@ def ship(command: ShipStock, stock: Stock) -> list[Event]:
         depot_id=command.depot_id,
         item=command.item,
         quantity=command.quantity,
+        lots=(),
         from_reserved=_of_own(command, stock),
         to_depot_id=command.to_depot_id,
         transfer_id=command.transfer_id,
         incident_id=command.incident_id,
-        carrier=command.carrier,
+        supply_request_id=command.supply_request_id,
+        waybill=command.waybill,
+        legs=command.legs,
+        expired_reason="",
         occurred_at=command.occurred_at,
     )
     before = stock.shipped.get(command.transfer_id)
     if before is not None:
-        same = replace(shipped, from_reserved=before.from_reserved, occurred_at=before.occurred_at)
-        if same == before:
+        if _same_shipment(shipped, before):
             return []
         raise AlreadyExists(
             "TRANSFER_EXISTS",
@@ -143,8 +211,20 @@ def ship(command: ShipStock, stock: Stock) -> list[Event]:
             quantity=str(before.quantity),
             to_depot_id=before.to_depot_id,
         )
-    _require(command, stock, kept=stock.set_aside - shipped.from_reserved)
-    return [shipped]
+    lots = pick(command, stock, own=shipped.from_reserved)
+    return [replace(shipped, lots=lots, expired_reason=_override(command, stock, lots))]
+
+
+def _same_shipment(asked: StockShipped, before: StockShipped) -> bool:
+    """Whether they differ in nothing but what the stock of the moment decided."""
+    decided = replace(
+        asked,
+        lots=before.lots,
+        from_reserved=before.from_reserved,
+        expired_reason=before.expired_reason,
+        occurred_at=before.occurred_at,
+    )
+    return decided == before
 
 
 def undo(command: UndoShipment, stock: Stock) -> list[Event]:
@@ -156,16 +236,20 @@ def undo(command: UndoShipment, stock: Stock) -> list[Event]:
             depot_id=command.depot_id,
             item=command.item,
             quantity=shipped.quantity,
+            lots=shipped.lots,
             from_reserved=shipped.from_reserved,
             transfer_id=command.transfer_id,
             incident_id=shipped.incident_id,
+            supply_request_id=shipped.supply_request_id,
             occurred_at=command.occurred_at,
         )
     ]
 
 
-def take_in(command: TakeInShipment) -> list[Event]:
+def take_in(command: TakeInShipment, stock: Stock) -> list[Event]:
     """Count what arrived; the transfer has decided already how much there was."""
+    if (command.transfer_id, command.receipt) in stock.arrived:
+        return []
     return [
         StockArrived(
             depot_id=command.depot_id,
@@ -174,7 +258,9 @@ def take_in(command: TakeInShipment) -> list[Event]:
             transfer_id=command.transfer_id,
             receipt=command.receipt,
             received=command.received,
+            lots=command.lots,
             lost=command.lost,
+            damaged=command.damaged,
             reason=command.reason,
             occurred_at=command.occurred_at,
         )
@@ -183,13 +269,13 @@ def take_in(command: TakeInShipment) -> list[Event]:
 
 def consume(command: ConsumeStock, stock: Stock) -> list[Event]:
     own = _of_own(command, stock)
-    _require(command, stock, kept=stock.set_aside - own)
+    lots = pick(command, stock, own=own)
     return [
         StockConsumed(
             depot_id=command.depot_id,
             item=command.item,
             quantity=command.quantity,
-            lots=(Portion(lot_id=UNMARKED, quantity=command.quantity),),
+            lots=lots,
             from_reserved=own,
             incident_id=command.incident_id,
             purpose=command.purpose,
@@ -199,58 +285,30 @@ def consume(command: ConsumeStock, stock: Stock) -> list[Event]:
             unit=command.unit,
             relief=command.relief,
             items_version=command.items_version,
+            expired_reason=_override(command, stock, lots),
             occurred_at=command.occurred_at,
         )
-    ]
-
-
-def write_off(command: WriteOffStock, stock: Stock) -> list[Event]:
-    """Count out what is gone, set aside or not: the youngest reservations give way first."""
-    _require(command, stock, kept=0)
-    missing = command.quantity - (stock.on_hand - stock.set_aside)
-    released: list[Event] = []
-    for incident_id, reserved in list(stock.reserved.items())[::-1]:
-        if missing <= 0:
-            break
-        released.append(
-            StockReleased(
-                depot_id=command.depot_id,
-                item=command.item,
-                quantity=min(reserved, missing),
-                incident_id=incident_id,
-                reason=WRITTEN_OFF,
-                occurred_at=command.occurred_at,
-            )
-        )
-        missing -= reserved
-    return [
-        *released,
-        StockWrittenOff(
-            depot_id=command.depot_id,
-            item=command.item,
-            quantity=command.quantity,
-            reason=command.reason,
-            occurred_at=command.occurred_at,
-        ),
     ]
 
 
 def take_back(command: ReturnStock, stock: Stock) -> list[Event]:
-    consumed = (
-        stock.consumed.get(command.incident_id, 0)
-        if command.incident_id
-        else sum(stock.consumed.values())
-    )
-    if command.quantity > consumed:
+    """Take in what was handed out; where no lot is named, as the one that expires first."""
+    used = [
+        portion
+        for (incident_id, _), portion in stock.consumed.items()
+        if command.incident_id in {"", incident_id}
+        and (not command.lot_ids or portion.lot_id in command.lot_ids)
+    ]
+    if command.quantity > total(used):
         raise Rejection(
             "RETURN_EXCEEDED",
-            f"{consumed} {command.item} were consumed from {command.depot_id}"
+            f"{total(used)} {command.item} were consumed from {command.depot_id}"
             + (f" for {command.incident_id}" if command.incident_id else "")
             + f", not {command.quantity}",
             depot_id=command.depot_id,
             item=command.item,
             incident_id=command.incident_id,
-            consumed=str(consumed),
+            consumed=str(total(used)),
             asked=str(command.quantity),
         )
     return [
@@ -258,89 +316,22 @@ def take_back(command: ReturnStock, stock: Stock) -> list[Event]:
             depot_id=command.depot_id,
             item=command.item,
             quantity=command.quantity,
+            lots=draw(first_expired(used), command.quantity),
             incident_id=command.incident_id,
             occurred_at=command.occurred_at,
         )
     ]
 
 
-def evolve(state: State, event: Event) -> State:
-    """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
-    match event:
-        case StockReceived(quantity=quantity):
-            return replace(state, on_hand=state.on_hand + quantity)
-        case StockReserved(quantity=quantity, incident_id=incident_id):
-            return replace(state, reserved=_plus(state.reserved, incident_id, quantity))
-        case StockReleased(quantity=quantity, incident_id=incident_id):
-            return replace(state, reserved=_plus(state.reserved, incident_id, -quantity))
-        case StockShipped(quantity=quantity, transfer_id=transfer_id):
-            return replace(
-                state,
-                on_hand=state.on_hand - quantity,
-                reserved=_plus(state.reserved, event.incident_id, -event.from_reserved),
-                shipped={**state.shipped, transfer_id: event},
-            )
-        case ShipmentUndone(quantity=quantity, transfer_id=transfer_id):
-            return replace(
-                state,
-                on_hand=state.on_hand + quantity,
-                reserved=_plus(state.reserved, event.incident_id, event.from_reserved),
-                shipped={id_: sent for id_, sent in state.shipped.items() if id_ != transfer_id},
-            )
-        case StockArrived(received=received):
-            return replace(state, on_hand=state.on_hand + received)
-        case StockConsumed(quantity=quantity, incident_id=incident_id):
-            return replace(
-                state,
-                on_hand=state.on_hand - quantity,
-                reserved=_plus(state.reserved, incident_id, -event.from_reserved),
-                consumed=_plus(state.consumed, incident_id, quantity),
-            )
-        case StockWrittenOff(quantity=quantity):
-            return replace(state, on_hand=state.on_hand - quantity)
-        case StockReturned(quantity=quantity, incident_id=incident_id):
-            return replace(
-                state,
-                on_hand=state.on_hand + quantity,
-                consumed=_less(state.consumed, incident_id, quantity),
-            )
-        case _:
-            assert_never(event)
-
-
-def _plus(counts: Mapping[str, int], key: str, quantity: int) -> Mapping[str, int]:
-    if not quantity:
-        return counts
-    added = {**counts, key: counts.get(key, 0) + quantity}
-    return {key: count for key, count in added.items() if count}
-
-
-def _less(consumed: Mapping[str, int], incident_id: str, quantity: int) -> Mapping[str, int]:
-    """Take ``quantity`` off its incident, or where none is named off whichever has any."""
-    for key in [incident_id] if incident_id else [NO_INCIDENT, *consumed]:
-        part = min(quantity, consumed.get(key, 0))
-        consumed = _plus(consumed, key, -part)
-        quantity -= part
-    return consumed
-
-
 def _of_own(command: ShipStock | ConsumeStock, stock: Stock) -> int:
-    """How much of it was set aside for the very incident that wants it."""
-    return min(command.quantity, stock.reserved.get(command.incident_id, 0))
+    """How much of it was set aside for the very request or incident that wants it."""
+    of_request = command.supply_request_id if isinstance(command, ShipStock) else ""
+    for_whom = holder(command.incident_id, of_request)
+    return min(command.quantity, stock.reserved.get(for_whom, 0))
 
 
-def _require(
-    command: ReserveStock | ShipStock | ConsumeStock | WriteOffStock, stock: Stock, *, kept: int
-) -> None:
-    """Refuse more than is on hand beside what is ``kept`` for others."""
-    if command.quantity > stock.on_hand - kept:
-        raise Rejection(
-            "INSUFFICIENT_STOCK",
-            f"{command.depot_id} has {stock.on_hand} {command.item}, {kept} of them set aside: "
-            f"{command.quantity} cannot be had",
-            depot_id=command.depot_id,
-            item=command.item,
-            on_hand=str(stock.on_hand),
-            reserved=str(kept),
-            asked=str(command.quantity),
-        )
+def _override(command: ShipStock | ConsumeStock, stock: Stock, lots: Portions) -> str:
+    """Return the reason given, where it was needed."""
+    day = day_of(command.occurred_at)
+    late = any(lot.expired(day) or lot.lot_id in stock.expired for lot in lots)
+    return command.expired_reason if late else ""

@@ -1,41 +1,104 @@
-"""A transfer (调拨): supplies on the road between depots, until all are accounted for."""
+"""A transfer (调拨): supplies on the road, leg by leg, until all are accounted for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import assert_never
 
-from services.runtime.rejection import AlreadyExists, Invalid, NotFound, Rejection
+from services.resources.domain.lots import Portions, total
+from services.resources.domain.route import Leg
 
 # Commands.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTransfer:
-    """Follows from supplies having left their depot."""
+    """Follows from supplies having left their depot, on the first of ``legs``."""
 
     transfer_id: str
     item: str
     quantity: int
+    lots: Portions
     from_depot_id: str
     to_depot_id: str
     incident_id: str
+    supply_request_id: str
+    waybill: str
+    legs: tuple[Leg, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandOverTransfer:
+    """At the end of a leg that is not the last: all that is on the road is counted there."""
+
+    transfer_id: str
+    leg: int
+    counted: int
+    lost: int
+    damaged: int
+    reason: str
+    handed_by: str
+    taken_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepartTransfer:
+    transfer_id: str
+    leg: int
+    carrier: str
+    expected_at: datetime | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DivertTransfer:
+    """Sends what is on the road elsewhere: to another depot, for another incident, or both."""
+
+    transfer_id: str
+    to_depot_id: str
+    incident_id: str
+    supply_request_id: str
+    legs: tuple[Leg, ...]
+    reason: str
+    diverted_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnBackTransfer:
+    transfer_id: str
+    reason: str
+    turned_by: str
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveTransfer:
-    """What is neither received nor lost stays on the road."""
+    """What is neither received, lost nor damaged stays on the road.
+
+    The same ``receipt_number`` counts once, whoever enters it.
+    """
 
     transfer_id: str
     received: int
     lost: int
+    damaged: int
     reason: str
+    said_by: str
+    receipt_number: str
     occurred_at: datetime
 
 
-Command = StartTransfer | ReceiveTransfer
+Command = (
+    StartTransfer
+    | HandOverTransfer
+    | DepartTransfer
+    | DivertTransfer
+    | TurnBackTransfer
+    | ReceiveTransfer
+)
 
 
 # Events.
@@ -46,27 +109,111 @@ class TransferStarted:
     transfer_id: str
     item: str
     quantity: int
+    lots: Portions
     from_depot_id: str
     to_depot_id: str
     incident_id: str
+    supply_request_id: str
+    waybill: str
+    legs: tuple[Leg, ...]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferHandedOver:
+    """What was lost or damaged up to here is off the road, and stays on the sender's books."""
+
+    transfer_id: str
+    item: str
+    from_depot_id: str
+    supply_request_id: str
+    leg: int
+    counted: int
+    lost: int
+    damaged: int
+    gone: Portions
+    reason: str
+    handed_by: str
+    taken_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferDeparted:
+    transfer_id: str
+    leg: int
+    carrier: str
+    expected_at: datetime | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferDiverted:
+    """``legs`` are all that there are now, those travelled included."""
+
+    transfer_id: str
+    item: str
+    quantity: int
+    was_to_depot_id: str
+    was_for_incident_id: str
+    was_for_supply_request_id: str
+    to_depot_id: str
+    incident_id: str
+    supply_request_id: str
+    legs: tuple[Leg, ...]
+    reason: str
+    diverted_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferTurnedBack:
+    transfer_id: str
+    item: str
+    quantity: int
+    was_to_depot_id: str
+    was_for_incident_id: str
+    was_for_supply_request_id: str
+    to_depot_id: str
+    legs: tuple[Leg, ...]
+    reason: str
+    turned_by: str
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferReceived:
-    """What one receipt adds.  Carries all that the depots' counts need to follow from it."""
+    """What one receipt adds.  Carries all that the depots' counts need to follow from it.
+
+    ``number`` counts a transfer's receipts from 1; ``lots`` are what came, ``gone`` what did not.
+    """
 
     transfer_id: str
     item: str
     from_depot_id: str
     to_depot_id: str
+    incident_id: str
+    supply_request_id: str
+    number: int
+    receipt_number: str
     received: int
+    lots: Portions
     lost: int
+    damaged: int
+    gone: Portions
     reason: str
+    said_by: str
     occurred_at: datetime
 
 
-Event = TransferStarted | TransferReceived
+Event = (
+    TransferStarted
+    | TransferHandedOver
+    | TransferDeparted
+    | TransferDiverted
+    | TransferTurnedBack
+    | TransferReceived
+)
 
 
 # State.
@@ -74,107 +221,24 @@ Event = TransferStarted | TransferReceived
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
+    """``road`` is what is on the road, ``departed`` the last leg begun, ``handed_over`` ended."""
+
     started: TransferStarted
+    to_depot_id: str
+    incident_id: str
+    supply_request_id: str
+    legs: tuple[Leg, ...]
+    road: Portions
+    departed: int = 1
+    handed_over: int = 0
+    handovers: tuple[TransferHandedOver, ...] = ()
+    departures: tuple[TransferDeparted, ...] = ()
     receipts: tuple[TransferReceived, ...] = ()
 
     @property
     def outstanding(self) -> int:
-        counted = sum(receipt.received + receipt.lost for receipt in self.receipts)
-        return self.started.quantity - counted
+        return total(self.road)
 
 
 State = Transfer | None
 INITIAL: State = None
-
-
-def decide(command: Command, state: State) -> list[Event]:
-    """Return the facts a command adds, or raise the rule it breaks."""
-    match command:
-        case StartTransfer():
-            return start(command, state)
-        case ReceiveTransfer():
-            return receive(command, state)
-        case _:
-            assert_never(command)
-
-
-def start(command: StartTransfer, state: State) -> list[Event]:
-    started = TransferStarted(
-        transfer_id=command.transfer_id,
-        item=command.item,
-        quantity=command.quantity,
-        from_depot_id=command.from_depot_id,
-        to_depot_id=command.to_depot_id,
-        incident_id=command.incident_id,
-        occurred_at=command.occurred_at,
-    )
-    match state:
-        case None:
-            return [started]
-        case Transfer(started=before):
-            if replace(started, occurred_at=before.occurred_at) == before:
-                return []
-            raise AlreadyExists(
-                "TRANSFER_EXISTS",
-                f"{command.transfer_id} carries {before.quantity} {before.item} "
-                f"from {before.from_depot_id} to {before.to_depot_id} already",
-                transfer_id=command.transfer_id,
-                item=before.item,
-                quantity=str(before.quantity),
-                from_depot_id=before.from_depot_id,
-                to_depot_id=before.to_depot_id,
-            )
-        case _:
-            assert_never(state)
-
-
-def receive(command: ReceiveTransfer, state: State) -> list[Event]:
-    if command.received == 0 and command.lost == 0:
-        raise Invalid("NOTHING_RECEIVED", field="received", got="0", allowed="at least 1, or lost")
-    if command.lost and not command.reason:
-        raise Invalid("REASON_REQUIRED", field="reason", got="nothing", allowed="why it was lost")
-    match state:
-        case None:
-            raise NotFound(
-                "NO_SUCH_TRANSFER",
-                f"there is no transfer {command.transfer_id}",
-                transfer_id=command.transfer_id,
-            )
-        case Transfer(started, outstanding=outstanding):
-            if command.received + command.lost > outstanding:
-                raise Rejection(
-                    "TRANSFER_EXCEEDED",
-                    f"{command.transfer_id} has {outstanding} {started.item} on the road, "
-                    f"not {command.received} and {command.lost} lost",
-                    transfer_id=command.transfer_id,
-                    outstanding=str(outstanding),
-                    received=str(command.received),
-                    lost=str(command.lost),
-                )
-            return [
-                TransferReceived(
-                    transfer_id=command.transfer_id,
-                    item=started.item,
-                    from_depot_id=started.from_depot_id,
-                    to_depot_id=started.to_depot_id,
-                    received=command.received,
-                    lost=command.lost,
-                    reason=command.reason,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case _:
-            assert_never(state)
-
-
-def evolve(state: State, event: Event) -> State:
-    """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
-    match event:
-        case TransferStarted():
-            return Transfer(event)
-        case TransferReceived():
-            if state is None:
-                return None
-            return replace(state, receipts=(*state.receipts, event))
-        case _:
-            assert_never(event)

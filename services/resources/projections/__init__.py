@@ -12,6 +12,7 @@ from services.resources.codec import (
     PLOT,
     SHELTER,
     STOCK,
+    SUPPLY_REQUEST,
     TRANSFER,
     UNIT,
 )
@@ -22,6 +23,8 @@ from services.resources.projections import (
     plots,
     shelters,
     stocks,
+    supply_requests,
+    transfers,
     units,
 )
 from services.resources.projections.tables import TABLES
@@ -35,6 +38,7 @@ CATEGORIES = [
         DEPOT,
         STOCK,
         TRANSFER,
+        SUPPLY_REQUEST,
         SHELTER,
         NEED_REF,
         DEVICE,
@@ -53,7 +57,9 @@ def apply(connection: Connection, recorded: Recorded) -> None:
         case STOCK.category:
             stocks.apply_stock(connection, recorded)
         case TRANSFER.category:
-            stocks.apply_transfer(connection, recorded)
+            transfers.apply(connection, recorded)
+        case SUPPLY_REQUEST.category:
+            supply_requests.apply(connection, recorded)
         case SHELTER.category:
             shelters.apply(connection, recorded)
         case NEED_REF.category:
@@ -66,4 +72,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             plots.apply(connection, recorded)
 
 
-RESOURCES = Projection(name="resources.v3", categories=CATEGORIES, tables=TABLES, apply=apply)
+RESOURCES = Projection(name="resources.v4", categories=CATEGORIES, tables=TABLES, apply=apply)

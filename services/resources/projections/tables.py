@@ -80,6 +80,7 @@ depots = Table(
     Column("name", Text, nullable=False),
     *_place(),
     Column("keeper", Text, nullable=False),
+    Column("level", String, nullable=False),
     *_trace(),
 )
 
@@ -94,7 +95,43 @@ stocks = Table(
     Column("received", BigInteger, nullable=False),
     Column("consumed", BigInteger, nullable=False),
     Column("lost", BigInteger, nullable=False),
+    Column("gained", BigInteger, nullable=False),
+    Column("minimum", BigInteger, nullable=False),
+    Column("below", Boolean, nullable=False),
+    # Those of table ``lots``, so that a watcher is told of them with the rest.
+    Column("lots", Text, nullable=False),
     *_trace(),
+    Index("stocks_by_position", "position"),
+    Index("stocks_by_item", "item"),
+)
+
+lots = Table(
+    "lots",
+    TABLES,
+    Column("depot_id", String, primary_key=True),
+    Column("item", String, primary_key=True),
+    Column("lot_id", String, primary_key=True),
+    Column("quantity", BigInteger, nullable=False),
+    Column("expires_on", String),  # YYYY-MM-DD
+    Column("origin", Text, nullable=False),
+    # Whether it is on record that its day has passed.
+    Column("expired", Boolean, nullable=False),
+    *_trace(),
+    Index("lots_by_expiry", "expires_on"),
+)
+
+stock_alarms = Table(
+    "stock_alarms",
+    TABLES,
+    Column("depot_id", String, primary_key=True),
+    Column("item", String, primary_key=True),
+    Column("usable", BigInteger, nullable=False),
+    Column("minimum", BigInteger, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("fell_at", BigInteger, nullable=False),
+    Column("recovered_at", BigInteger),
+    *_trace(),
+    Index("stock_alarms_by_position", "position"),
 )
 
 transfers = Table(
@@ -110,9 +147,53 @@ transfers = Table(
     Column("closed", Boolean, nullable=False),
     Column("incident_id", String, nullable=False),
     Column("opened_position", BigInteger, nullable=False),
+    Column("damaged", BigInteger, nullable=False),
+    # Received, and not in the stock of the depot that received it yet.
+    Column("arriving", BigInteger, nullable=False),
+    Column("waybill", String, nullable=False),
+    Column("supply_request_id", String, nullable=False),
+    Column("legs", Text, nullable=False),
+    Column("current_leg", Integer, nullable=False),
+    Column("under_way", Boolean, nullable=False),
+    Column("diversions", Integer, nullable=False),
+    Column("diversion_reason", Text, nullable=False),
+    Column("lots", Text, nullable=False),
     *_trace(),
     Index("transfers_by_opening", "opened_position"),
     Index("transfers_by_incident", "incident_id"),
+    Index("transfers_by_position", "position"),
+)
+
+supply_requests = Table(
+    "supply_requests",
+    TABLES,
+    Column("supply_request_id", String, primary_key=True),
+    Column("stage", String, nullable=False),
+    Column("item", String, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("item_class", String, nullable=False),
+    Column("incident_id", String, nullable=False),
+    Column("need_id", String, nullable=False),
+    *_place(),
+    Column("to_depot_id", String, nullable=False),
+    Column("needed_by", BigInteger),
+    Column("note", Text, nullable=False),
+    Column("requested_by", String, nullable=False),
+    Column("requested_at", BigInteger, nullable=False),
+    Column("approved", BigInteger, nullable=False),
+    Column("approved_by", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("accepted_by_depots", Text, nullable=False),
+    Column("commitments", Text, nullable=False),
+    Column("on_the_way", Text, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("lost", BigInteger, nullable=False),
+    Column("opened_position", BigInteger, nullable=False),
+    *_trace(),
+    Index("supply_requests_by_opening", "opened_position"),
+    Index("supply_requests_by_incident", "incident_id"),
+    Index("supply_requests_by_position", "position"),
 )
 
 shelters = Table(

@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from anlan.resources.v1 import shelter_service_pb2 as shelter_pb
-from anlan.resources.v1 import stock_service_pb2 as stock_pb
 from anlan.resources.v1 import unit_service_pb2 as unit_pb
 from anlan.type.v1 import place_pb2
 from services.resources.domain.unit import Hold
@@ -23,12 +22,6 @@ STATUSES = {
 }
 STATUS_OF = {number: status for status, number in STATUSES.items()}
 
-# By whether a shipment is closed, and whether a shelter is open.
-TRANSFER_STATES = {
-    False: stock_pb.TRANSFER_STATE_IN_TRANSIT,
-    True: stock_pb.TRANSFER_STATE_CLOSED,
-}
-IS_CLOSED = {number: closed for closed, number in TRANSFER_STATES.items()}
 SHELTER_STATES = {False: shelter_pb.SHELTER_STATE_STANDBY, True: shelter_pb.SHELTER_STATE_OPEN}
 IS_OPEN = {number: is_open for is_open, number in SHELTER_STATES.items()}
 
@@ -48,7 +41,7 @@ def unit(row: Any) -> unit_pb.Unit:
         name=row.name,
         kind=row.kind,
         capabilities=msgspec.json.decode(row.capabilities),
-        home=_place(row),
+        home=place_of(row),
         staffing=row.staffing,
         contact=row.contact,
         status=STATUSES[Status(row.status)],
@@ -75,55 +68,11 @@ def _hold(hold: Hold) -> unit_pb.Hold:
     )
 
 
-def depot(row: Any) -> stock_pb.Depot:
-    return stock_pb.Depot(
-        depot_id=row.depot_id,
-        name=row.name,
-        place=_place(row),
-        keeper=row.keeper,
-        exercise=row.exercise,
-        position=row.position,
-    )
-
-
-def stock(row: Any) -> stock_pb.Stock:
-    return stock_pb.Stock(
-        depot_id=row.depot_id,
-        item=row.item,
-        on_hand=row.on_hand,
-        reserved=row.reserved,
-        in_transit=row.in_transit,
-        received=row.received,
-        consumed=row.consumed,
-        lost=row.lost,
-        exercise=row.exercise,
-        etag=str(row.revision),
-        position=row.position,
-    )
-
-
-def transfer(row: Any) -> stock_pb.Transfer:
-    return stock_pb.Transfer(
-        transfer_id=row.transfer_id,
-        state=TRANSFER_STATES[row.closed],
-        item=row.item,
-        from_depot_id=row.from_depot_id,
-        to_depot_id=row.to_depot_id,
-        quantity=row.quantity,
-        received=row.received,
-        lost=row.lost,
-        incident_id=row.incident_id,
-        exercise=row.exercise,
-        etag=str(row.revision),
-        position=row.position,
-    )
-
-
 def shelter(row: Any) -> shelter_pb.Shelter:
     return shelter_pb.Shelter(
         shelter_id=row.shelter_id,
         name=row.name,
-        place=_place(row),
+        place=place_of(row),
         state=SHELTER_STATES[row.is_open],
         capacity=row.capacity,
         occupancy=row.occupancy,
@@ -135,7 +84,7 @@ def shelter(row: Any) -> shelter_pb.Shelter:
     )
 
 
-def _place(row: Any) -> place_pb2.Place:
+def place_of(row: Any) -> place_pb2.Place:
     message = place_pb2.Place()
     place.write(
         message,

@@ -30,12 +30,16 @@ class StockShipped(google.protobuf.message.Message):
     QUANTITY_FIELD_NUMBER: builtins.int
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    WAYBILL_FIELD_NUMBER: builtins.int
     transfer_id: builtins.str
     depot_id: builtins.str
     to_depot_id: builtins.str
     item: builtins.str
     quantity: builtins.int
     incident_id: builtins.str
+    supply_request_id: builtins.str
+    waybill: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -48,9 +52,11 @@ class StockShipped(google.protobuf.message.Message):
         quantity: builtins.int = ...,
         incident_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        supply_request_id: builtins.str = ...,
+        waybill: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "quantity", b"quantity", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "quantity", b"quantity", "supply_request_id", b"supply_request_id", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id", "waybill", b"waybill"]) -> None: ...
 
 Global___StockShipped: typing_extensions.TypeAlias = StockShipped
 
@@ -68,6 +74,11 @@ class TransferReceived(google.protobuf.message.Message):
     TO_DEPOT_ID_FIELD_NUMBER: builtins.int
     ITEM_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    NUMBER_FIELD_NUMBER: builtins.int
+    DAMAGED_FIELD_NUMBER: builtins.int
+    SAID_BY_FIELD_NUMBER: builtins.int
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
     transfer_id: builtins.str
     received: builtins.int
     """What this receipt adds, not the sum so far."""
@@ -76,6 +87,13 @@ class TransferReceived(google.protobuf.message.Message):
     depot_id: builtins.str
     to_depot_id: builtins.str
     item: builtins.str
+    number: builtins.int
+    """Counts the receipts of a transfer from 1."""
+    damaged: builtins.int
+    said_by: builtins.str
+    """Who said so."""
+    supply_request_id: builtins.str
+    incident_id: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -89,11 +107,117 @@ class TransferReceived(google.protobuf.message.Message):
         to_depot_id: builtins.str = ...,
         item: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        number: builtins.int = ...,
+        damaged: builtins.int = ...,
+        said_by: builtins.str = ...,
+        supply_request_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "item", b"item", "lost", b"lost", "occur_time", b"occur_time", "reason", b"reason", "received", b"received", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["damaged", b"damaged", "depot_id", b"depot_id", "incident_id", b"incident_id", "item", b"item", "lost", b"lost", "number", b"number", "occur_time", b"occur_time", "reason", b"reason", "received", b"received", "said_by", b"said_by", "supply_request_id", b"supply_request_id", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___TransferReceived: typing_extensions.TypeAlias = TransferReceived
+
+@typing.final
+class TransferHandedOver(google.protobuf.message.Message):
+    """A shipment was counted and handed over at the end of a leg that is not its last."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
+    LEG_FIELD_NUMBER: builtins.int
+    COUNTED_FIELD_NUMBER: builtins.int
+    LOST_FIELD_NUMBER: builtins.int
+    DAMAGED_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    transfer_id: builtins.str
+    leg: builtins.int
+    counted: builtins.int
+    lost: builtins.int
+    damaged: builtins.int
+    reason: builtins.str
+    depot_id: builtins.str
+    item: builtins.str
+    supply_request_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        transfer_id: builtins.str = ...,
+        leg: builtins.int = ...,
+        counted: builtins.int = ...,
+        lost: builtins.int = ...,
+        damaged: builtins.int = ...,
+        reason: builtins.str = ...,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        supply_request_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["counted", b"counted", "damaged", b"damaged", "depot_id", b"depot_id", "item", b"item", "leg", b"leg", "lost", b"lost", "occur_time", b"occur_time", "reason", b"reason", "supply_request_id", b"supply_request_id", "transfer_id", b"transfer_id"]) -> None: ...
+
+Global___TransferHandedOver: typing_extensions.TypeAlias = TransferHandedOver
+
+@typing.final
+class TransferDiverted(google.protobuf.message.Message):
+    """What is on the road was sent elsewhere, or back where it came from."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    TRANSFER_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    WAS_TO_DEPOT_ID_FIELD_NUMBER: builtins.int
+    WAS_FOR_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    WAS_FOR_SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    TO_DEPOT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    TURNED_BACK_FIELD_NUMBER: builtins.int
+    transfer_id: builtins.str
+    item: builtins.str
+    quantity: builtins.int
+    """What was still on the road."""
+    was_to_depot_id: builtins.str
+    was_for_incident_id: builtins.str
+    was_for_supply_request_id: builtins.str
+    to_depot_id: builtins.str
+    incident_id: builtins.str
+    """Empty where it goes back."""
+    supply_request_id: builtins.str
+    reason: builtins.str
+    turned_back: builtins.bool
+    """Whether it goes back to its sender."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        transfer_id: builtins.str = ...,
+        item: builtins.str = ...,
+        quantity: builtins.int = ...,
+        was_to_depot_id: builtins.str = ...,
+        was_for_incident_id: builtins.str = ...,
+        was_for_supply_request_id: builtins.str = ...,
+        to_depot_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        supply_request_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        turned_back: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "quantity", b"quantity", "reason", b"reason", "supply_request_id", b"supply_request_id", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id", "turned_back", b"turned_back", "was_for_incident_id", b"was_for_incident_id", "was_for_supply_request_id", b"was_for_supply_request_id", "was_to_depot_id", b"was_to_depot_id"]) -> None: ...
+
+Global___TransferDiverted: typing_extensions.TypeAlias = TransferDiverted
 
 @typing.final
 class StockConsumed(google.protobuf.message.Message):
@@ -154,3 +278,66 @@ class StockConsumed(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "depot_id", b"depot_id", "group_id", b"group_id", "incident_id", b"incident_id", "item", b"item", "item_class", b"item_class", "items_version", b"items_version", "occur_time", b"occur_time", "purpose", b"purpose", "quantity", b"quantity", "relief", b"relief", "unit", b"unit"]) -> None: ...
 
 Global___StockConsumed: typing_extensions.TypeAlias = StockConsumed
+
+@typing.final
+class StockFellBelowMinimum(google.protobuf.message.Message):
+    """Usable stock of an item fell below what its depot shall have: once, until it recovers."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    USABLE_FIELD_NUMBER: builtins.int
+    MINIMUM_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    item: builtins.str
+    usable: builtins.int
+    """On hand and not expired."""
+    minimum: builtins.int
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        usable: builtins.int = ...,
+        minimum: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "item", b"item", "minimum", b"minimum", "occur_time", b"occur_time", "usable", b"usable"]) -> None: ...
+
+Global___StockFellBelowMinimum: typing_extensions.TypeAlias = StockFellBelowMinimum
+
+@typing.final
+class StockRecovered(google.protobuf.message.Message):
+    """Usable stock of an item is again what its depot shall have."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    USABLE_FIELD_NUMBER: builtins.int
+    MINIMUM_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    item: builtins.str
+    usable: builtins.int
+    minimum: builtins.int
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        usable: builtins.int = ...,
+        minimum: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "item", b"item", "minimum", b"minimum", "occur_time", b"occur_time", "usable", b"usable"]) -> None: ...
+
+Global___StockRecovered: typing_extensions.TypeAlias = StockRecovered

@@ -22,6 +22,28 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _DepotLevel:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _DepotLevelEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_DepotLevel.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    DEPOT_LEVEL_UNSPECIFIED: _DepotLevel.ValueType  # 0
+    """As the code of its place says."""
+    DEPOT_LEVEL_CITY: _DepotLevel.ValueType  # 1
+    DEPOT_LEVEL_TOWNSHIP: _DepotLevel.ValueType  # 2
+    DEPOT_LEVEL_VILLAGE: _DepotLevel.ValueType  # 3
+
+class DepotLevel(_DepotLevel, metaclass=_DepotLevelEnumTypeWrapper):
+    """Who keeps a depot (市级、乡镇级、村级储备点)."""
+
+DEPOT_LEVEL_UNSPECIFIED: DepotLevel.ValueType  # 0
+"""As the code of its place says."""
+DEPOT_LEVEL_CITY: DepotLevel.ValueType  # 1
+DEPOT_LEVEL_TOWNSHIP: DepotLevel.ValueType  # 2
+DEPOT_LEVEL_VILLAGE: DepotLevel.ValueType  # 3
+Global___DepotLevel: typing_extensions.TypeAlias = DepotLevel
+
 class _TransferState:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -51,11 +73,13 @@ class Depot(google.protobuf.message.Message):
     KEEPER_FIELD_NUMBER: builtins.int
     EXERCISE_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    LEVEL_FIELD_NUMBER: builtins.int
     depot_id: builtins.str
     name: builtins.str
     keeper: builtins.str
     exercise: builtins.str
     position: builtins.int
+    level: Global___DepotLevel.ValueType
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     def __init__(
@@ -67,11 +91,99 @@ class Depot(google.protobuf.message.Message):
         keeper: builtins.str = ...,
         exercise: builtins.str = ...,
         position: builtins.int = ...,
+        level: Global___DepotLevel.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "exercise", b"exercise", "keeper", b"keeper", "name", b"name", "place", b"place", "position", b"position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "exercise", b"exercise", "keeper", b"keeper", "level", b"level", "name", b"name", "place", b"place", "position", b"position"]) -> None: ...
 
 Global___Depot: typing_extensions.TypeAlias = Depot
+
+@typing.final
+class Item(google.protobuf.message.Message):
+    """A kind of thing that is kept."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    CLASS_CODE_FIELD_NUMBER: builtins.int
+    CLASS_NAMES_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    SHELF_LIFE_DAYS_FIELD_NUMBER: builtins.int
+    RELIEF_FIELD_NUMBER: builtins.int
+    item: builtins.str
+    name: builtins.str
+    """In Chinese, for people."""
+    class_code: builtins.str
+    """GB/T 38565-2020: 7 digits, four layers of 1+2+2+2."""
+    unit: builtins.str
+    """What quantities of it count, e.g. 箱."""
+    shelf_life_days: builtins.int
+    """How long it keeps from the day it was made; 0 where it does not go bad."""
+    relief: builtins.str
+    """Which need of the ten-hour relief clock it serves: food, water, bedding or medicine."""
+    @property
+    def class_names(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """The name of each layer, the widest first."""
+
+    def __init__(
+        self,
+        *,
+        item: builtins.str = ...,
+        name: builtins.str = ...,
+        class_code: builtins.str = ...,
+        class_names: collections.abc.Iterable[builtins.str] | None = ...,
+        unit: builtins.str = ...,
+        shelf_life_days: builtins.int = ...,
+        relief: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["class_code", b"class_code", "class_names", b"class_names", "item", b"item", "name", b"name", "relief", b"relief", "shelf_life_days", b"shelf_life_days", "unit", b"unit"]) -> None: ...
+
+Global___Item: typing_extensions.TypeAlias = Item
+
+@typing.final
+class Lot(google.protobuf.message.Message):
+    """What came together and goes bad together."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    LOT_ID_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    EXPIRE_DATE_FIELD_NUMBER: builtins.int
+    ORIGIN_FIELD_NUMBER: builtins.int
+    EXPIRED_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    item: builtins.str
+    lot_id: builtins.str
+    """Empty for what was taken in without one."""
+    quantity: builtins.int
+    expire_date: builtins.str
+    """The last day on which it may be used, YYYY-MM-DD in China; empty where it does not expire."""
+    origin: builtins.str
+    expired: builtins.bool
+    """Whether that day was over at the time that the answer shows."""
+    exercise: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        lot_id: builtins.str = ...,
+        quantity: builtins.int = ...,
+        expire_date: builtins.str = ...,
+        origin: builtins.str = ...,
+        expired: builtins.bool = ...,
+        exercise: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "exercise", b"exercise", "expire_date", b"expire_date", "expired", b"expired", "item", b"item", "lot_id", b"lot_id", "origin", b"origin", "position", b"position", "quantity", b"quantity"]) -> None: ...
+
+Global___Lot: typing_extensions.TypeAlias = Lot
 
 @typing.final
 class Stock(google.protobuf.message.Message):
@@ -90,6 +202,11 @@ class Stock(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    GAINED_FIELD_NUMBER: builtins.int
+    EXPIRED_FIELD_NUMBER: builtins.int
+    MINIMUM_FIELD_NUMBER: builtins.int
+    BELOW_MINIMUM_FIELD_NUMBER: builtins.int
+    LOTS_FIELD_NUMBER: builtins.int
     depot_id: builtins.str
     item: builtins.str
     on_hand: builtins.int
@@ -104,6 +221,16 @@ class Stock(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    gained: builtins.int
+    """Found by stocktakes, ever."""
+    expired: builtins.int
+    """Of what is on hand, how much is past its last day."""
+    minimum: builtins.int
+    """0 where none is set."""
+    below_minimum: builtins.bool
+    """Whether the alarm stands: usable stock fell below the minimum."""
+    @property
+    def lots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Lot]: ...
     def __init__(
         self,
         *,
@@ -118,13 +245,92 @@ class Stock(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        gained: builtins.int = ...,
+        expired: builtins.int = ...,
+        minimum: builtins.int = ...,
+        below_minimum: builtins.bool = ...,
+        lots: collections.abc.Iterable[Global___Lot] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["consumed", b"consumed", "depot_id", b"depot_id", "etag", b"etag", "exercise", b"exercise", "in_transit", b"in_transit", "item", b"item", "lost", b"lost", "on_hand", b"on_hand", "position", b"position", "received", b"received", "reserved", b"reserved"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["below_minimum", b"below_minimum", "consumed", b"consumed", "depot_id", b"depot_id", "etag", b"etag", "exercise", b"exercise", "expired", b"expired", "gained", b"gained", "in_transit", b"in_transit", "item", b"item", "lost", b"lost", "lots", b"lots", "minimum", b"minimum", "on_hand", b"on_hand", "position", b"position", "received", b"received", "reserved", b"reserved"]) -> None: ...
 
 Global___Stock: typing_extensions.TypeAlias = Stock
 
 @typing.final
+class Stop(google.protobuf.message.Message):
+    """Where a leg ends: a depot, or a place that is none (a staging point, a ford)."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    PLACE_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    name: builtins.str
+    @property
+    def place(self) -> anlan.type.v1.place_pb2.Place: ...
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        name: builtins.str = ...,
+        place: anlan.type.v1.place_pb2.Place | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["place", b"place"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "name", b"name", "place", b"place"]) -> None: ...
+
+Global___Stop: typing_extensions.TypeAlias = Stop
+
+@typing.final
+class Leg(google.protobuf.message.Message):
+    """One carrier's part of the way."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STOP_FIELD_NUMBER: builtins.int
+    CARRIER_FIELD_NUMBER: builtins.int
+    EXPECT_TIME_FIELD_NUMBER: builtins.int
+    DEPART_TIME_FIELD_NUMBER: builtins.int
+    ARRIVE_TIME_FIELD_NUMBER: builtins.int
+    COUNTED_FIELD_NUMBER: builtins.int
+    LOST_FIELD_NUMBER: builtins.int
+    DAMAGED_FIELD_NUMBER: builtins.int
+    carrier: builtins.str
+    """Who drives and with what, e.g. 湘N12345 王师傅."""
+    counted: builtins.int
+    """Output only: what was counted at the hand-over, and what was missing or broken by then."""
+    lost: builtins.int
+    damaged: builtins.int
+    @property
+    def stop(self) -> Global___Stop: ...
+    @property
+    def expect_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def depart_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Output only: when it left for this stop, and when it was handed over there."""
+
+    @property
+    def arrive_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        stop: Global___Stop | None = ...,
+        carrier: builtins.str = ...,
+        expect_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        depart_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        arrive_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        counted: builtins.int = ...,
+        lost: builtins.int = ...,
+        damaged: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["arrive_time", b"arrive_time", "depart_time", b"depart_time", "expect_time", b"expect_time", "stop", b"stop"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["arrive_time", b"arrive_time", "carrier", b"carrier", "counted", b"counted", "damaged", b"damaged", "depart_time", b"depart_time", "expect_time", b"expect_time", "lost", b"lost", "stop", b"stop"]) -> None: ...
+
+Global___Leg: typing_extensions.TypeAlias = Leg
+
+@typing.final
 class Transfer(google.protobuf.message.Message):
+    """Supplies on the road.  quantity = on the road + received + lost + damaged."""
+
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     TRANSFER_ID_FIELD_NUMBER: builtins.int
@@ -139,11 +345,21 @@ class Transfer(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    DAMAGED_FIELD_NUMBER: builtins.int
+    WAYBILL_FIELD_NUMBER: builtins.int
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    LEGS_FIELD_NUMBER: builtins.int
+    CURRENT_LEG_FIELD_NUMBER: builtins.int
+    UNDER_WAY_FIELD_NUMBER: builtins.int
+    DIVERSIONS_FIELD_NUMBER: builtins.int
+    DIVERSION_REASON_FIELD_NUMBER: builtins.int
+    LOTS_FIELD_NUMBER: builtins.int
     transfer_id: builtins.str
     state: Global___TransferState.ValueType
     item: builtins.str
     from_depot_id: builtins.str
     to_depot_id: builtins.str
+    """Where it goes now: a diversion changes it."""
     quantity: builtins.int
     received: builtins.int
     lost: builtins.int
@@ -151,6 +367,20 @@ class Transfer(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    damaged: builtins.int
+    """Arrived, and of no use: gone from the count, like what was lost."""
+    waybill: builtins.str
+    supply_request_id: builtins.str
+    current_leg: builtins.int
+    """The leg that it is on, from 1; or that it waits for, where `under_way` is false."""
+    under_way: builtins.bool
+    diversions: builtins.int
+    """How often it was sent elsewhere, and why the last time."""
+    diversion_reason: builtins.str
+    @property
+    def legs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Leg]: ...
+    @property
+    def lots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Lot]: ...
     def __init__(
         self,
         *,
@@ -166,8 +396,17 @@ class Transfer(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        damaged: builtins.int = ...,
+        waybill: builtins.str = ...,
+        supply_request_id: builtins.str = ...,
+        legs: collections.abc.Iterable[Global___Leg] | None = ...,
+        current_leg: builtins.int = ...,
+        under_way: builtins.bool = ...,
+        diversions: builtins.int = ...,
+        diversion_reason: builtins.str = ...,
+        lots: collections.abc.Iterable[Global___Lot] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "exercise", b"exercise", "from_depot_id", b"from_depot_id", "incident_id", b"incident_id", "item", b"item", "lost", b"lost", "position", b"position", "quantity", b"quantity", "received", b"received", "state", b"state", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["current_leg", b"current_leg", "damaged", b"damaged", "diversion_reason", b"diversion_reason", "diversions", b"diversions", "etag", b"etag", "exercise", b"exercise", "from_depot_id", b"from_depot_id", "incident_id", b"incident_id", "item", b"item", "legs", b"legs", "lost", b"lost", "lots", b"lots", "position", b"position", "quantity", b"quantity", "received", b"received", "state", b"state", "supply_request_id", b"supply_request_id", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id", "under_way", b"under_way", "waybill", b"waybill"]) -> None: ...
 
 Global___Transfer: typing_extensions.TypeAlias = Transfer
 
@@ -181,10 +420,13 @@ class RegisterDepotRequest(google.protobuf.message.Message):
     PLACE_FIELD_NUMBER: builtins.int
     KEEPER_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LEVEL_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     depot_id: builtins.str
     name: builtins.str
     keeper: builtins.str
+    level: Global___DepotLevel.ValueType
+    """Unspecified: as the code of `place` says, 6 digits city, 9 township, 12 village."""
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -198,9 +440,10 @@ class RegisterDepotRequest(google.protobuf.message.Message):
         place: anlan.type.v1.place_pb2.Place | None = ...,
         keeper: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        level: Global___DepotLevel.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "keeper", b"keeper", "name", b"name", "occur_time", b"occur_time", "place", b"place", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "keeper", b"keeper", "level", b"level", "name", b"name", "occur_time", b"occur_time", "place", b"place", "request_id", b"request_id"]) -> None: ...
 
 Global___RegisterDepotRequest: typing_extensions.TypeAlias = RegisterDepotRequest
 
@@ -233,6 +476,11 @@ class ReceiveStockRequest(google.protobuf.message.Message):
     ORIGIN_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    LOT_ID_FIELD_NUMBER: builtins.int
+    EXPIRE_DATE_FIELD_NUMBER: builtins.int
+    PRODUCE_DATE_FIELD_NUMBER: builtins.int
+    WAYBILL_FIELD_NUMBER: builtins.int
+    COUNTED_BY_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     depot_id: builtins.str
     item: builtins.str
@@ -240,6 +488,16 @@ class ReceiveStockRequest(google.protobuf.message.Message):
     origin: builtins.str
     """Where it came from: a purchase, a gift, the province."""
     etag: builtins.str
+    lot_id: builtins.str
+    """What is printed on it.  Empty: what expires on one day is one lot."""
+    expire_date: builtins.str
+    """The last day on which it may be used, YYYY-MM-DD."""
+    produce_date: builtins.str
+    """Where only the day it was made is printed: the item's shelf life is counted from it."""
+    waybill: builtins.str
+    """The number of the paper that came with it.  The same one is taken in once, whoever enters it."""
+    counted_by: builtins.str
+    """Who counted it; empty: the caller."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -252,9 +510,14 @@ class ReceiveStockRequest(google.protobuf.message.Message):
         origin: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        lot_id: builtins.str = ...,
+        expire_date: builtins.str = ...,
+        produce_date: builtins.str = ...,
+        waybill: builtins.str = ...,
+        counted_by: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "etag", b"etag", "item", b"item", "occur_time", b"occur_time", "origin", b"origin", "quantity", b"quantity", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["counted_by", b"counted_by", "depot_id", b"depot_id", "etag", b"etag", "expire_date", b"expire_date", "item", b"item", "lot_id", b"lot_id", "occur_time", b"occur_time", "origin", b"origin", "produce_date", b"produce_date", "quantity", b"quantity", "request_id", b"request_id", "waybill", b"waybill"]) -> None: ...
 
 Global___ReceiveStockRequest: typing_extensions.TypeAlias = ReceiveStockRequest
 
@@ -399,6 +662,11 @@ class ShipStockRequest(google.protobuf.message.Message):
     CARRIER_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    WAYBILL_FIELD_NUMBER: builtins.int
+    LEGS_FIELD_NUMBER: builtins.int
+    LOT_IDS_FIELD_NUMBER: builtins.int
+    EXPIRED_REASON_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     depot_id: builtins.str
     item: builtins.str
@@ -410,8 +678,23 @@ class ShipStockRequest(google.protobuf.message.Message):
     """Takes what was set aside for this incident first."""
     carrier: builtins.str
     etag: builtins.str
+    supply_request_id: builtins.str
+    """Takes what was promised to this request, and counts for it."""
+    waybill: builtins.str
+    expired_reason: builtins.str
+    """An expired lot leaves only by name and with this reason."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def legs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Leg]:
+        """The way, where it has more than one leg; the last one ends at to_depot_id.  The first departs
+        now, with `carrier` where the leg names none.
+        """
+
+    @property
+    def lot_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Which lots to take.  Empty: those that expire first."""
+
     def __init__(
         self,
         *,
@@ -425,9 +708,14 @@ class ShipStockRequest(google.protobuf.message.Message):
         carrier: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        supply_request_id: builtins.str = ...,
+        waybill: builtins.str = ...,
+        legs: collections.abc.Iterable[Global___Leg] | None = ...,
+        lot_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        expired_reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["carrier", b"carrier", "depot_id", b"depot_id", "etag", b"etag", "incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "quantity", b"quantity", "request_id", b"request_id", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["carrier", b"carrier", "depot_id", b"depot_id", "etag", b"etag", "expired_reason", b"expired_reason", "incident_id", b"incident_id", "item", b"item", "legs", b"legs", "lot_ids", b"lot_ids", "occur_time", b"occur_time", "quantity", b"quantity", "request_id", b"request_id", "supply_request_id", b"supply_request_id", "to_depot_id", b"to_depot_id", "transfer_id", b"transfer_id", "waybill", b"waybill"]) -> None: ...
 
 Global___ShipStockRequest: typing_extensions.TypeAlias = ShipStockRequest
 
@@ -463,14 +751,23 @@ class ReceiveTransferRequest(google.protobuf.message.Message):
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    DAMAGED_FIELD_NUMBER: builtins.int
+    SAID_BY_FIELD_NUMBER: builtins.int
+    RECEIPT_NUMBER_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     transfer_id: builtins.str
     received: builtins.int
     """What arrived.  What is neither received nor lost stays in transit."""
     lost: builtins.int
     reason: builtins.str
-    """Required where something was lost."""
+    """Required where something was lost or damaged."""
     etag: builtins.str
+    damaged: builtins.int
+    """Arrived, and of no use."""
+    said_by: builtins.str
+    """Who says so; empty: the caller."""
+    receipt_number: builtins.str
+    """The number of the receipt.  The same one counts once, whoever enters it."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -483,9 +780,12 @@ class ReceiveTransferRequest(google.protobuf.message.Message):
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        damaged: builtins.int = ...,
+        said_by: builtins.str = ...,
+        receipt_number: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "lost", b"lost", "occur_time", b"occur_time", "reason", b"reason", "received", b"received", "request_id", b"request_id", "transfer_id", b"transfer_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["damaged", b"damaged", "etag", b"etag", "lost", b"lost", "occur_time", b"occur_time", "reason", b"reason", "receipt_number", b"receipt_number", "received", b"received", "request_id", b"request_id", "said_by", b"said_by", "transfer_id", b"transfer_id"]) -> None: ...
 
 Global___ReceiveTransferRequest: typing_extensions.TypeAlias = ReceiveTransferRequest
 
@@ -521,6 +821,8 @@ class ConsumeStockRequest(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     ADCODE_FIELD_NUMBER: builtins.int
     GROUP_ID_FIELD_NUMBER: builtins.int
+    LOT_IDS_FIELD_NUMBER: builtins.int
+    EXPIRED_REASON_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     depot_id: builtins.str
     item: builtins.str
@@ -533,8 +835,14 @@ class ConsumeStockRequest(google.protobuf.message.Message):
     """Where it went: the village (12 digits) whose relief clock it serves, or its township (9)."""
     group_id: builtins.str
     """The households that got it, as the shelter or the village calls them."""
+    expired_reason: builtins.str
+    """An expired lot is handed out only by name and with this reason."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def lot_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Which lots to take.  Empty: those that expire first."""
+
     def __init__(
         self,
         *,
@@ -548,9 +856,11 @@ class ConsumeStockRequest(google.protobuf.message.Message):
         etag: builtins.str = ...,
         adcode: builtins.str = ...,
         group_id: builtins.str = ...,
+        lot_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        expired_reason: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "depot_id", b"depot_id", "etag", b"etag", "group_id", b"group_id", "incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "purpose", b"purpose", "quantity", b"quantity", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "depot_id", b"depot_id", "etag", b"etag", "expired_reason", b"expired_reason", "group_id", b"group_id", "incident_id", b"incident_id", "item", b"item", "lot_ids", b"lot_ids", "occur_time", b"occur_time", "purpose", b"purpose", "quantity", b"quantity", "request_id", b"request_id"]) -> None: ...
 
 Global___ConsumeStockRequest: typing_extensions.TypeAlias = ConsumeStockRequest
 
@@ -583,6 +893,7 @@ class WriteOffStockRequest(google.protobuf.message.Message):
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    LOT_IDS_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     depot_id: builtins.str
     item: builtins.str
@@ -591,6 +902,10 @@ class WriteOffStockRequest(google.protobuf.message.Message):
     etag: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def lot_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Which lots it is of.  Empty: those that expire first."""
+
     def __init__(
         self,
         *,
@@ -601,9 +916,10 @@ class WriteOffStockRequest(google.protobuf.message.Message):
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        lot_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "etag", b"etag", "item", b"item", "occur_time", b"occur_time", "quantity", b"quantity", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "etag", b"etag", "item", b"item", "lot_ids", b"lot_ids", "occur_time", b"occur_time", "quantity", b"quantity", "reason", b"reason", "request_id", b"request_id"]) -> None: ...
 
 Global___WriteOffStockRequest: typing_extensions.TypeAlias = WriteOffStockRequest
 
@@ -636,6 +952,7 @@ class ReturnStockRequest(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    LOT_IDS_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     depot_id: builtins.str
     item: builtins.str
@@ -645,6 +962,10 @@ class ReturnStockRequest(google.protobuf.message.Message):
     etag: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def lot_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Which lots it is of.  Empty: of those handed out, the ones that expire first."""
+
     def __init__(
         self,
         *,
@@ -655,9 +976,10 @@ class ReturnStockRequest(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        lot_ids: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "etag", b"etag", "incident_id", b"incident_id", "item", b"item", "occur_time", b"occur_time", "quantity", b"quantity", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "etag", b"etag", "incident_id", b"incident_id", "item", b"item", "lot_ids", b"lot_ids", "occur_time", b"occur_time", "quantity", b"quantity", "request_id", b"request_id"]) -> None: ...
 
 Global___ReturnStockRequest: typing_extensions.TypeAlias = ReturnStockRequest
 
@@ -678,6 +1000,201 @@ class ReturnStockResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___ReturnStockResponse: typing_extensions.TypeAlias = ReturnStockResponse
+
+@typing.final
+class RecordStocktakeRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Count(google.protobuf.message.Message):
+        """What was found of one lot."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        LOT_ID_FIELD_NUMBER: builtins.int
+        COUNTED_FIELD_NUMBER: builtins.int
+        lot_id: builtins.str
+        """Empty for what bears none."""
+        counted: builtins.int
+        def __init__(
+            self,
+            *,
+            lot_id: builtins.str = ...,
+            counted: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["counted", b"counted", "lot_id", b"lot_id"]) -> None: ...
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    STOCKTAKE_ID_FIELD_NUMBER: builtins.int
+    COUNTED_FIELD_NUMBER: builtins.int
+    LOTS_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    COUNTED_BY_FIELD_NUMBER: builtins.int
+    WITNESSED_BY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    depot_id: builtins.str
+    item: builtins.str
+    stocktake_id: builtins.str
+    """The same one is entered once, whoever enters it; derived from request_id when empty."""
+    counted: builtins.int
+    """The whole; a difference is then of the lots that expire first.  Unused where `lots` are given."""
+    reason: builtins.str
+    """Required where book and count differ."""
+    counted_by: builtins.str
+    """Who counted; empty: the caller."""
+    witnessed_by: builtins.str
+    """Who counted with them: another person."""
+    etag: builtins.str
+    @property
+    def lots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RecordStocktakeRequest.Count]:
+        """Lot by lot: what is not named was not there."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        stocktake_id: builtins.str = ...,
+        counted: builtins.int = ...,
+        lots: collections.abc.Iterable[Global___RecordStocktakeRequest.Count] | None = ...,
+        reason: builtins.str = ...,
+        counted_by: builtins.str = ...,
+        witnessed_by: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["counted", b"counted", "counted_by", b"counted_by", "depot_id", b"depot_id", "etag", b"etag", "item", b"item", "lots", b"lots", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "stocktake_id", b"stocktake_id", "witnessed_by", b"witnessed_by"]) -> None: ...
+
+Global___RecordStocktakeRequest: typing_extensions.TypeAlias = RecordStocktakeRequest
+
+@typing.final
+class RecordStocktakeResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STOCKTAKE_ID_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    stocktake_id: builtins.str
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        stocktake_id: builtins.str = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position", "stocktake_id", b"stocktake_id"]) -> None: ...
+
+Global___RecordStocktakeResponse: typing_extensions.TypeAlias = RecordStocktakeResponse
+
+@typing.final
+class SetMinimumStockRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    MINIMUM_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    depot_id: builtins.str
+    item: builtins.str
+    minimum: builtins.int
+    """0 asks for none."""
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        minimum: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "etag", b"etag", "item", b"item", "minimum", b"minimum", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+
+Global___SetMinimumStockRequest: typing_extensions.TypeAlias = SetMinimumStockRequest
+
+@typing.final
+class SetMinimumStockResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___SetMinimumStockResponse: typing_extensions.TypeAlias = SetMinimumStockResponse
+
+@typing.final
+class ListItemsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    CLASS_CODE_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Default 50."""
+    page_token: builtins.str
+    class_code: builtins.str
+    """Only of this class: 1, 3, 5 or 7 digits."""
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        class_code: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["class_code", b"class_code", "page_size", b"page_size", "page_token", b"page_token"]) -> None: ...
+
+Global___ListItemsRequest: typing_extensions.TypeAlias = ListItemsRequest
+
+@typing.final
+class ListItemsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    VERSION_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    version: builtins.str
+    """Of the list."""
+    source: builtins.str
+    @property
+    def items(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Item]: ...
+    def __init__(
+        self,
+        *,
+        items: collections.abc.Iterable[Global___Item] | None = ...,
+        next_page_token: builtins.str = ...,
+        version: builtins.str = ...,
+        source: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["items", b"items", "next_page_token", b"next_page_token", "source", b"source", "version", b"version"]) -> None: ...
+
+Global___ListItemsResponse: typing_extensions.TypeAlias = ListItemsResponse
 
 @typing.final
 class ListDepotsRequest(google.protobuf.message.Message):
@@ -785,6 +1302,362 @@ class ListStockResponse(google.protobuf.message.Message):
 Global___ListStockResponse: typing_extensions.TypeAlias = ListStockResponse
 
 @typing.final
+class WatchStockRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    RESUME_POSITION_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    item: builtins.str
+    resume_position: builtins.int
+    """The position of the last message received; 0 begins with all that there is."""
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        resume_position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "item", b"item", "resume_position", b"resume_position"]) -> None: ...
+
+Global___WatchStockRequest: typing_extensions.TypeAlias = WatchStockRequest
+
+@typing.final
+class WatchStockResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    STOCK_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    @property
+    def stock(self) -> Global___Stock: ...
+    def __init__(
+        self,
+        *,
+        stock: Global___Stock | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["stock", b"stock"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["position", b"position", "stock", b"stock"]) -> None: ...
+
+Global___WatchStockResponse: typing_extensions.TypeAlias = WatchStockResponse
+
+@typing.final
+class ListExpiringRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    WITHIN_DAYS_FIELD_NUMBER: builtins.int
+    READ_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Default 50."""
+    page_token: builtins.str
+    depot_id: builtins.str
+    item: builtins.str
+    adcode: builtins.str
+    within_days: builtins.int
+    """Only lots whose last day is at most so many days away; expired ones are among them.
+    0: 30 days.
+    """
+    @property
+    def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        adcode: builtins.str = ...,
+        within_days: builtins.int = ...,
+        read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "depot_id", b"depot_id", "item", b"item", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "within_days", b"within_days"]) -> None: ...
+
+Global___ListExpiringRequest: typing_extensions.TypeAlias = ListExpiringRequest
+
+@typing.final
+class ListExpiringResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LOTS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FRESHNESS_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    @property
+    def lots(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Lot]: ...
+    @property
+    def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    def __init__(
+        self,
+        *,
+        lots: collections.abc.Iterable[Global___Lot] | None = ...,
+        next_page_token: builtins.str = ...,
+        freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "lots", b"lots", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListExpiringResponse: typing_extensions.TypeAlias = ListExpiringResponse
+
+@typing.final
+class StockAlarm(google.protobuf.message.Message):
+    """Usable stock of an item fell below what its depot shall have."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    USABLE_FIELD_NUMBER: builtins.int
+    MINIMUM_FIELD_NUMBER: builtins.int
+    ACTIVE_FIELD_NUMBER: builtins.int
+    FALL_TIME_FIELD_NUMBER: builtins.int
+    RECOVER_TIME_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    DEPOT_NAME_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    KEEPER_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    item: builtins.str
+    usable: builtins.int
+    """On hand and not expired, when it fell or recovered."""
+    minimum: builtins.int
+    active: builtins.bool
+    """Whether it still stands."""
+    exercise: builtins.str
+    position: builtins.int
+    depot_name: builtins.str
+    adcode: builtins.str
+    keeper: builtins.str
+    @property
+    def fall_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def recover_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """Absent while it stands."""
+
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        usable: builtins.int = ...,
+        minimum: builtins.int = ...,
+        active: builtins.bool = ...,
+        fall_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        recover_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        exercise: builtins.str = ...,
+        position: builtins.int = ...,
+        depot_name: builtins.str = ...,
+        adcode: builtins.str = ...,
+        keeper: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["fall_time", b"fall_time", "recover_time", b"recover_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["active", b"active", "adcode", b"adcode", "depot_id", b"depot_id", "depot_name", b"depot_name", "exercise", b"exercise", "fall_time", b"fall_time", "item", b"item", "keeper", b"keeper", "minimum", b"minimum", "position", b"position", "recover_time", b"recover_time", "usable", b"usable"]) -> None: ...
+
+Global___StockAlarm: typing_extensions.TypeAlias = StockAlarm
+
+@typing.final
+class ListStockAlarmsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    SHOW_RECOVERED_FIELD_NUMBER: builtins.int
+    READ_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Default 50."""
+    page_token: builtins.str
+    depot_id: builtins.str
+    adcode: builtins.str
+    show_recovered: builtins.bool
+    """Also those that recovered."""
+    @property
+    def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        depot_id: builtins.str = ...,
+        adcode: builtins.str = ...,
+        show_recovered: builtins.bool = ...,
+        read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "depot_id", b"depot_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "show_recovered", b"show_recovered"]) -> None: ...
+
+Global___ListStockAlarmsRequest: typing_extensions.TypeAlias = ListStockAlarmsRequest
+
+@typing.final
+class ListStockAlarmsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ALARMS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FRESHNESS_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    @property
+    def alarms(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___StockAlarm]: ...
+    @property
+    def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    def __init__(
+        self,
+        *,
+        alarms: collections.abc.Iterable[Global___StockAlarm] | None = ...,
+        next_page_token: builtins.str = ...,
+        freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["alarms", b"alarms", "freshness", b"freshness", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListStockAlarmsResponse: typing_extensions.TypeAlias = ListStockAlarmsResponse
+
+@typing.final
+class WatchStockAlarmsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    RESUME_POSITION_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    resume_position: builtins.int
+    """The position of the last message received; 0 begins with all that there are."""
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        resume_position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "resume_position", b"resume_position"]) -> None: ...
+
+Global___WatchStockAlarmsRequest: typing_extensions.TypeAlias = WatchStockAlarmsRequest
+
+@typing.final
+class WatchStockAlarmsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ALARM_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    @property
+    def alarm(self) -> Global___StockAlarm: ...
+    def __init__(
+        self,
+        *,
+        alarm: Global___StockAlarm | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["alarm", b"alarm"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["alarm", b"alarm", "position", b"position"]) -> None: ...
+
+Global___WatchStockAlarmsResponse: typing_extensions.TypeAlias = WatchStockAlarmsResponse
+
+@typing.final
+class ItemBalance(google.protobuf.message.Message):
+    """received + gained = on_hand + in_transit + consumed + lost, over all depots and roads."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: builtins.int
+    RECEIVED_FIELD_NUMBER: builtins.int
+    GAINED_FIELD_NUMBER: builtins.int
+    ON_HAND_FIELD_NUMBER: builtins.int
+    IN_TRANSIT_FIELD_NUMBER: builtins.int
+    CONSUMED_FIELD_NUMBER: builtins.int
+    LOST_FIELD_NUMBER: builtins.int
+    DIFFERENCE_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    item: builtins.str
+    received: builtins.int
+    gained: builtins.int
+    on_hand: builtins.int
+    in_transit: builtins.int
+    consumed: builtins.int
+    lost: builtins.int
+    difference: builtins.int
+    """The left side less the right: 0, or the count does not close."""
+    exercise: builtins.str
+    def __init__(
+        self,
+        *,
+        item: builtins.str = ...,
+        received: builtins.int = ...,
+        gained: builtins.int = ...,
+        on_hand: builtins.int = ...,
+        in_transit: builtins.int = ...,
+        consumed: builtins.int = ...,
+        lost: builtins.int = ...,
+        difference: builtins.int = ...,
+        exercise: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["consumed", b"consumed", "difference", b"difference", "exercise", b"exercise", "gained", b"gained", "in_transit", b"in_transit", "item", b"item", "lost", b"lost", "on_hand", b"on_hand", "received", b"received"]) -> None: ...
+
+Global___ItemBalance: typing_extensions.TypeAlias = ItemBalance
+
+@typing.final
+class ListItemBalancesRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    READ_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Default 50."""
+    page_token: builtins.str
+    item: builtins.str
+    exercise: builtins.str
+    """Of this drill; empty: in earnest."""
+    @property
+    def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        item: builtins.str = ...,
+        exercise: builtins.str = ...,
+        read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["exercise", b"exercise", "item", b"item", "page_size", b"page_size", "page_token", b"page_token", "read", b"read"]) -> None: ...
+
+Global___ListItemBalancesRequest: typing_extensions.TypeAlias = ListItemBalancesRequest
+
+@typing.final
+class ListItemBalancesResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BALANCES_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FRESHNESS_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    @property
+    def balances(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ItemBalance]: ...
+    @property
+    def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    def __init__(
+        self,
+        *,
+        balances: collections.abc.Iterable[Global___ItemBalance] | None = ...,
+        next_page_token: builtins.str = ...,
+        freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["balances", b"balances", "freshness", b"freshness", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListItemBalancesResponse: typing_extensions.TypeAlias = ListItemBalancesResponse
+
+@typing.final
 class GetTransferRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -834,11 +1707,18 @@ class ListTransfersRequest(google.protobuf.message.Message):
     STATE_FIELD_NUMBER: builtins.int
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     READ_FIELD_NUMBER: builtins.int
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    WAYBILL_FIELD_NUMBER: builtins.int
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Default 50."""
     page_token: builtins.str
     state: Global___TransferState.ValueType
     incident_id: builtins.str
+    depot_id: builtins.str
+    """Only from or to this depot."""
+    waybill: builtins.str
+    supply_request_id: builtins.str
     @property
     def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
     def __init__(
@@ -849,9 +1729,12 @@ class ListTransfersRequest(google.protobuf.message.Message):
         state: Global___TransferState.ValueType = ...,
         incident_id: builtins.str = ...,
         read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+        depot_id: builtins.str = ...,
+        waybill: builtins.str = ...,
+        supply_request_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "state", b"state", "supply_request_id", b"supply_request_id", "waybill", b"waybill"]) -> None: ...
 
 Global___ListTransfersRequest: typing_extensions.TypeAlias = ListTransfersRequest
 

@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class StockServiceStub(object):
-    """Keeps depots and counts supplies.  Per item, always:
-    received = on hand + in transit + consumed + lost.
+    """Keeps depots and counts supplies, lot by lot.  Per item, always:
+    received + gained = on hand + in transit + consumed + lost.
     """
 
     def __init__(self, channel):
@@ -81,6 +81,21 @@ class StockServiceStub(object):
                 request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ReturnStockRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ReturnStockResponse.FromString,
                 _registered_method=True)
+        self.RecordStocktake = channel.unary_unary(
+                '/anlan.resources.v1.StockService/RecordStocktake',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.RecordStocktakeRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.RecordStocktakeResponse.FromString,
+                _registered_method=True)
+        self.SetMinimumStock = channel.unary_unary(
+                '/anlan.resources.v1.StockService/SetMinimumStock',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.SetMinimumStockRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.SetMinimumStockResponse.FromString,
+                _registered_method=True)
+        self.ListItems = channel.unary_unary(
+                '/anlan.resources.v1.StockService/ListItems',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemsResponse.FromString,
+                _registered_method=True)
         self.ListDepots = channel.unary_unary(
                 '/anlan.resources.v1.StockService/ListDepots',
                 request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListDepotsRequest.SerializeToString,
@@ -90,6 +105,31 @@ class StockServiceStub(object):
                 '/anlan.resources.v1.StockService/ListStock',
                 request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockResponse.FromString,
+                _registered_method=True)
+        self.WatchStock = channel.unary_stream(
+                '/anlan.resources.v1.StockService/WatchStock',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockResponse.FromString,
+                _registered_method=True)
+        self.ListExpiring = channel.unary_unary(
+                '/anlan.resources.v1.StockService/ListExpiring',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListExpiringRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListExpiringResponse.FromString,
+                _registered_method=True)
+        self.ListStockAlarms = channel.unary_unary(
+                '/anlan.resources.v1.StockService/ListStockAlarms',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockAlarmsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockAlarmsResponse.FromString,
+                _registered_method=True)
+        self.WatchStockAlarms = channel.unary_stream(
+                '/anlan.resources.v1.StockService/WatchStockAlarms',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockAlarmsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockAlarmsResponse.FromString,
+                _registered_method=True)
+        self.ListItemBalances = channel.unary_unary(
+                '/anlan.resources.v1.StockService/ListItemBalances',
+                request_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemBalancesRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemBalancesResponse.FromString,
                 _registered_method=True)
         self.GetTransfer = channel.unary_unary(
                 '/anlan.resources.v1.StockService/GetTransfer',
@@ -104,8 +144,8 @@ class StockServiceStub(object):
 
 
 class StockServiceServicer(object):
-    """Keeps depots and counts supplies.  Per item, always:
-    received = on hand + in transit + consumed + lost.
+    """Keeps depots and counts supplies, lot by lot.  Per item, always:
+    received + gained = on hand + in transit + consumed + lost.
     """
 
     def RegisterDepot(self, request, context):
@@ -171,6 +211,28 @@ class StockServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordStocktake(self, request, context):
+        """Enters a stocktake (盘点): what was counted, against the book.  A difference becomes a gain or a
+        loss of its own, with a reason and two names.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetMinimumStock(self, request, context):
+        """Says how much of an item a depot shall always have; below it an alarm stands.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListItems(self, request, context):
+        """Lists what can be kept: the items, by class of GB/T 38565-2020.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDepots(self, request, context):
         """Lists depots.
         """
@@ -180,6 +242,41 @@ class StockServiceServicer(object):
 
     def ListStock(self, request, context):
         """Lists what each depot has of each item.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchStock(self, request, context):
+        """Streams the stock of each item in each depot, with its lots, as it changes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListExpiring(self, request, context):
+        """Lists lots, those that expire first first: what expires this month, and what has expired.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStockAlarms(self, request, context):
+        """Lists what is below its minimum, and where.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchStockAlarms(self, request, context):
+        """Streams alarms as stock falls below its minimum and recovers.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListItemBalances(self, request, context):
+        """Shows per item, over all depots and roads, that the count closes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -247,6 +344,21 @@ def add_StockServiceServicer_to_server(servicer, server):
                     request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ReturnStockRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ReturnStockResponse.SerializeToString,
             ),
+            'RecordStocktake': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordStocktake,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.RecordStocktakeRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.RecordStocktakeResponse.SerializeToString,
+            ),
+            'SetMinimumStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetMinimumStock,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.SetMinimumStockRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.SetMinimumStockResponse.SerializeToString,
+            ),
+            'ListItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListItems,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemsResponse.SerializeToString,
+            ),
             'ListDepots': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDepots,
                     request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListDepotsRequest.FromString,
@@ -256,6 +368,31 @@ def add_StockServiceServicer_to_server(servicer, server):
                     servicer.ListStock,
                     request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockResponse.SerializeToString,
+            ),
+            'WatchStock': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStock,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockResponse.SerializeToString,
+            ),
+            'ListExpiring': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListExpiring,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListExpiringRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListExpiringResponse.SerializeToString,
+            ),
+            'ListStockAlarms': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStockAlarms,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockAlarmsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockAlarmsResponse.SerializeToString,
+            ),
+            'WatchStockAlarms': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchStockAlarms,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockAlarmsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockAlarmsResponse.SerializeToString,
+            ),
+            'ListItemBalances': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListItemBalances,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemBalancesRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemBalancesResponse.SerializeToString,
             ),
             'GetTransfer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTransfer,
@@ -276,8 +413,8 @@ def add_StockServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class StockService(object):
-    """Keeps depots and counts supplies.  Per item, always:
-    received = on hand + in transit + consumed + lost.
+    """Keeps depots and counts supplies, lot by lot.  Per item, always:
+    received + gained = on hand + in transit + consumed + lost.
     """
 
     @staticmethod
@@ -524,6 +661,87 @@ class StockService(object):
             _registered_method=True)
 
     @staticmethod
+    def RecordStocktake(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/RecordStocktake',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.RecordStocktakeRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.RecordStocktakeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetMinimumStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/SetMinimumStock',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.SetMinimumStockRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.SetMinimumStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/ListItems',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def ListDepots(request,
             target,
             options=(),
@@ -567,6 +785,141 @@ class StockService(object):
             '/anlan.resources.v1.StockService/ListStock',
             anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockRequest.SerializeToString,
             anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/WatchStock',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListExpiring(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/ListExpiring',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListExpiringRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListExpiringResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStockAlarms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/ListStockAlarms',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockAlarmsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListStockAlarmsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchStockAlarms(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/WatchStockAlarms',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockAlarmsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.WatchStockAlarmsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListItemBalances(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.StockService/ListItemBalances',
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemBalancesRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_stock__service__pb2.ListItemBalancesResponse.FromString,
             options,
             channel_credentials,
             insecure,

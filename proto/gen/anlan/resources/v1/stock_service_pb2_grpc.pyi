@@ -169,6 +169,54 @@ _StockServiceReturnStockType = typing_extensions.TypeVar(
     ],
 )
 
+_StockServiceRecordStocktakeType = typing_extensions.TypeVar(
+    '_StockServiceRecordStocktakeType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeRequest,
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeRequest,
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeRequest,
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse,
+    ],
+)
+
+_StockServiceSetMinimumStockType = typing_extensions.TypeVar(
+    '_StockServiceSetMinimumStockType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockRequest,
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockRequest,
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockRequest,
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse,
+    ],
+)
+
+_StockServiceListItemsType = typing_extensions.TypeVar(
+    '_StockServiceListItemsType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemsRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemsRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemsRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemsResponse,
+    ],
+)
+
 _StockServiceListDepotsType = typing_extensions.TypeVar(
     '_StockServiceListDepotsType',
     grpc.UnaryUnaryMultiCallable[
@@ -198,6 +246,86 @@ _StockServiceListStockType = typing_extensions.TypeVar(
     default=grpc.UnaryUnaryMultiCallable[
         anlan.resources.v1.stock_service_pb2.ListStockRequest,
         anlan.resources.v1.stock_service_pb2.ListStockResponse,
+    ],
+)
+
+_StockServiceWatchStockType = typing_extensions.TypeVar(
+    '_StockServiceWatchStockType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockResponse,
+    ],
+)
+
+_StockServiceListExpiringType = typing_extensions.TypeVar(
+    '_StockServiceListExpiringType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListExpiringRequest,
+        anlan.resources.v1.stock_service_pb2.ListExpiringResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListExpiringRequest,
+        anlan.resources.v1.stock_service_pb2.ListExpiringResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListExpiringRequest,
+        anlan.resources.v1.stock_service_pb2.ListExpiringResponse,
+    ],
+)
+
+_StockServiceListStockAlarmsType = typing_extensions.TypeVar(
+    '_StockServiceListStockAlarmsType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse,
+    ],
+)
+
+_StockServiceWatchStockAlarmsType = typing_extensions.TypeVar(
+    '_StockServiceWatchStockAlarmsType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse,
+    ],
+)
+
+_StockServiceListItemBalancesType = typing_extensions.TypeVar(
+    '_StockServiceListItemBalancesType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse,
     ],
 )
 
@@ -233,9 +361,9 @@ _StockServiceListTransfersType = typing_extensions.TypeVar(
     ],
 )
 
-class StockServiceStub(typing.Generic[_StockServiceRegisterDepotType, _StockServiceReceiveStockType, _StockServiceReserveStockType, _StockServiceReleaseStockType, _StockServiceShipStockType, _StockServiceReceiveTransferType, _StockServiceConsumeStockType, _StockServiceWriteOffStockType, _StockServiceReturnStockType, _StockServiceListDepotsType, _StockServiceListStockType, _StockServiceGetTransferType, _StockServiceListTransfersType]):
-    """Keeps depots and counts supplies.  Per item, always:
-    received = on hand + in transit + consumed + lost.
+class StockServiceStub(typing.Generic[_StockServiceRegisterDepotType, _StockServiceReceiveStockType, _StockServiceReserveStockType, _StockServiceReleaseStockType, _StockServiceShipStockType, _StockServiceReceiveTransferType, _StockServiceConsumeStockType, _StockServiceWriteOffStockType, _StockServiceReturnStockType, _StockServiceRecordStocktakeType, _StockServiceSetMinimumStockType, _StockServiceListItemsType, _StockServiceListDepotsType, _StockServiceListStockType, _StockServiceWatchStockType, _StockServiceListExpiringType, _StockServiceListStockAlarmsType, _StockServiceWatchStockAlarmsType, _StockServiceListItemBalancesType, _StockServiceGetTransferType, _StockServiceListTransfersType]):
+    """Keeps depots and counts supplies, lot by lot.  Per item, always:
+    received + gained = on hand + in transit + consumed + lost.
     """
 
     @typing.overload
@@ -277,12 +405,44 @@ class StockServiceStub(typing.Generic[_StockServiceRegisterDepotType, _StockServ
             anlan.resources.v1.stock_service_pb2.ReturnStockResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.RecordStocktakeRequest,
+            anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.SetMinimumStockRequest,
+            anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListItemsRequest,
+            anlan.resources.v1.stock_service_pb2.ListItemsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.stock_service_pb2.ListDepotsRequest,
             anlan.resources.v1.stock_service_pb2.ListDepotsResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.stock_service_pb2.ListStockRequest,
             anlan.resources.v1.stock_service_pb2.ListStockResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.resources.v1.stock_service_pb2.WatchStockRequest,
+            anlan.resources.v1.stock_service_pb2.WatchStockResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListExpiringRequest,
+            anlan.resources.v1.stock_service_pb2.ListExpiringResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListStockAlarmsRequest,
+            anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.resources.v1.stock_service_pb2.WatchStockAlarmsRequest,
+            anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListItemBalancesRequest,
+            anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.stock_service_pb2.GetTransferRequest,
@@ -333,12 +493,44 @@ class StockServiceStub(typing.Generic[_StockServiceRegisterDepotType, _StockServ
             anlan.resources.v1.stock_service_pb2.ReturnStockResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.RecordStocktakeRequest,
+            anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.SetMinimumStockRequest,
+            anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListItemsRequest,
+            anlan.resources.v1.stock_service_pb2.ListItemsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             anlan.resources.v1.stock_service_pb2.ListDepotsRequest,
             anlan.resources.v1.stock_service_pb2.ListDepotsResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             anlan.resources.v1.stock_service_pb2.ListStockRequest,
             anlan.resources.v1.stock_service_pb2.ListStockResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.resources.v1.stock_service_pb2.WatchStockRequest,
+            anlan.resources.v1.stock_service_pb2.WatchStockResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListExpiringRequest,
+            anlan.resources.v1.stock_service_pb2.ListExpiringResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListStockAlarmsRequest,
+            anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.resources.v1.stock_service_pb2.WatchStockAlarmsRequest,
+            anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.stock_service_pb2.ListItemBalancesRequest,
+            anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             anlan.resources.v1.stock_service_pb2.GetTransferRequest,
@@ -377,11 +569,37 @@ class StockServiceStub(typing.Generic[_StockServiceRegisterDepotType, _StockServ
     ReturnStock: _StockServiceReturnStockType
     """Takes back supplies that were handed out and not used."""
 
+    RecordStocktake: _StockServiceRecordStocktakeType
+    """Enters a stocktake (盘点): what was counted, against the book.  A difference becomes a gain or a
+    loss of its own, with a reason and two names.
+    """
+
+    SetMinimumStock: _StockServiceSetMinimumStockType
+    """Says how much of an item a depot shall always have; below it an alarm stands."""
+
+    ListItems: _StockServiceListItemsType
+    """Lists what can be kept: the items, by class of GB/T 38565-2020."""
+
     ListDepots: _StockServiceListDepotsType
     """Lists depots."""
 
     ListStock: _StockServiceListStockType
     """Lists what each depot has of each item."""
+
+    WatchStock: _StockServiceWatchStockType
+    """Streams the stock of each item in each depot, with its lots, as it changes."""
+
+    ListExpiring: _StockServiceListExpiringType
+    """Lists lots, those that expire first first: what expires this month, and what has expired."""
+
+    ListStockAlarms: _StockServiceListStockAlarmsType
+    """Lists what is below its minimum, and where."""
+
+    WatchStockAlarms: _StockServiceWatchStockAlarmsType
+    """Streams alarms as stock falls below its minimum and recovers."""
+
+    ListItemBalances: _StockServiceListItemBalancesType
+    """Shows per item, over all depots and roads, that the count closes."""
 
     GetTransfer: _StockServiceGetTransferType
     """Returns one shipment."""
@@ -427,12 +645,44 @@ StockServiceAsyncStub: typing_extensions.TypeAlias = StockServiceStub[
         anlan.resources.v1.stock_service_pb2.ReturnStockResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeRequest,
+        anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockRequest,
+        anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemsRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.stock_service_pb2.ListDepotsRequest,
         anlan.resources.v1.stock_service_pb2.ListDepotsResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.stock_service_pb2.ListStockRequest,
         anlan.resources.v1.stock_service_pb2.ListStockResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListExpiringRequest,
+        anlan.resources.v1.stock_service_pb2.ListExpiringResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsRequest,
+        anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesRequest,
+        anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.stock_service_pb2.GetTransferRequest,
@@ -445,8 +695,8 @@ StockServiceAsyncStub: typing_extensions.TypeAlias = StockServiceStub[
 ]
 
 class StockServiceServicer(metaclass=abc.ABCMeta):
-    """Keeps depots and counts supplies.  Per item, always:
-    received = on hand + in transit + consumed + lost.
+    """Keeps depots and counts supplies, lot by lot.  Per item, always:
+    received + gained = on hand + in transit + consumed + lost.
     """
 
     @abc.abstractmethod
@@ -522,6 +772,32 @@ class StockServiceServicer(metaclass=abc.ABCMeta):
         """Takes back supplies that were handed out and not used."""
 
     @abc.abstractmethod
+    def RecordStocktake(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.RecordStocktakeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse, collections.abc.Awaitable[anlan.resources.v1.stock_service_pb2.RecordStocktakeResponse]]:
+        """Enters a stocktake (盘点): what was counted, against the book.  A difference becomes a gain or a
+        loss of its own, with a reason and two names.
+        """
+
+    @abc.abstractmethod
+    def SetMinimumStock(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.SetMinimumStockRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse, collections.abc.Awaitable[anlan.resources.v1.stock_service_pb2.SetMinimumStockResponse]]:
+        """Says how much of an item a depot shall always have; below it an alarm stands."""
+
+    @abc.abstractmethod
+    def ListItems(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.ListItemsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.stock_service_pb2.ListItemsResponse, collections.abc.Awaitable[anlan.resources.v1.stock_service_pb2.ListItemsResponse]]:
+        """Lists what can be kept: the items, by class of GB/T 38565-2020."""
+
+    @abc.abstractmethod
     def ListDepots(
         self,
         request: anlan.resources.v1.stock_service_pb2.ListDepotsRequest,
@@ -536,6 +812,46 @@ class StockServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.stock_service_pb2.ListStockResponse, collections.abc.Awaitable[anlan.resources.v1.stock_service_pb2.ListStockResponse]]:
         """Lists what each depot has of each item."""
+
+    @abc.abstractmethod
+    def WatchStock(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.WatchStockRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.resources.v1.stock_service_pb2.WatchStockResponse], collections.abc.AsyncIterator[anlan.resources.v1.stock_service_pb2.WatchStockResponse]]:
+        """Streams the stock of each item in each depot, with its lots, as it changes."""
+
+    @abc.abstractmethod
+    def ListExpiring(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.ListExpiringRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.stock_service_pb2.ListExpiringResponse, collections.abc.Awaitable[anlan.resources.v1.stock_service_pb2.ListExpiringResponse]]:
+        """Lists lots, those that expire first first: what expires this month, and what has expired."""
+
+    @abc.abstractmethod
+    def ListStockAlarms(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.ListStockAlarmsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse, collections.abc.Awaitable[anlan.resources.v1.stock_service_pb2.ListStockAlarmsResponse]]:
+        """Lists what is below its minimum, and where."""
+
+    @abc.abstractmethod
+    def WatchStockAlarms(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.WatchStockAlarmsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse], collections.abc.AsyncIterator[anlan.resources.v1.stock_service_pb2.WatchStockAlarmsResponse]]:
+        """Streams alarms as stock falls below its minimum and recovers."""
+
+    @abc.abstractmethod
+    def ListItemBalances(
+        self,
+        request: anlan.resources.v1.stock_service_pb2.ListItemBalancesRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse, collections.abc.Awaitable[anlan.resources.v1.stock_service_pb2.ListItemBalancesResponse]]:
+        """Shows per item, over all depots and roads, that the count closes."""
 
     @abc.abstractmethod
     def GetTransfer(
