@@ -1,4 +1,4 @@
-"""No interleaving gives a unit to two, makes supplies out of nothing, or fills a shelter twice."""
+"""No interleaving gives a unit to two, or fills a shelter twice."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ from hypothesis import HealthCheck, settings, strategies
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import func, select
+from sqlalchemy import select
 
-from services.resources.codec import SHELTER, STOCK, TRANSFER, UNIT
-from services.resources.domain import shelter, stock, transfer, unit
+from services.resources.codec import SHELTER, UNIT
+from services.resources.domain import shelter, unit
 from services.resources.projections import tables
 from services.resources.projections.units import Status, holds_of
 from services.runtime.actor import Actor
@@ -181,240 +180,6 @@ class Holds(RuleBasedStateMachine):
         self.world.close()
 
 
-DEPOTS = ["north", "south", "west"]
-depots = strategies.sampled_from(DEPOTS)
-incidents = strategies.sampled_from(["", "flood", "fire"])
-quantities = strategies.integers(1, 60)
-
-
-class Supplies(RuleBasedStateMachine):
-    """Three depots and one item; both streams of a shipment move, or the second one much later."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = World()
-        self.number = 0
-        self.unstarted: list[stock.StockShipped] = []
-        self.uncounted: list[tuple[int, transfer.TransferReceived]] = []
-        for depot in DEPOTS:
-            self.receive(depot, 100)
-
-    def obey(self, command: Any) -> bool:
-        new, refusal = self.world.attempt(STOCK, f"{command.depot_id}.bag", command)
-        if refusal is not None:
-            assert refusal.reason in {
-                "INSUFFICIENT_STOCK",
-                "RESERVATION_EXCEEDED",
-                "RETURN_EXCEEDED",
-                "SAME_DEPOT",
-                "TRANSFER_EXISTS",
-            }
-        return bool(new)
-
-    def receive(self, depot: str, quantity: int) -> None:
-        self.obey(
-            stock.ReceiveStock(
-                depot_id=depot, item="bag", quantity=quantity, origin="省", occurred_at=START
-            )
-        )
-
-    @rule(depot=depots, quantity=quantities)
-    def more_comes_from_outside(self, depot: str, quantity: int) -> None:
-        self.receive(depot, quantity)
-
-    @rule(depot=depots, quantity=quantities, incident=incidents.filter(bool))
-    def reserve(self, depot: str, quantity: int, incident: str) -> None:
-        self.obey(
-            stock.ReserveStock(
-                depot_id=depot,
-                item="bag",
-                quantity=quantity,
-                incident_id=incident,
-                occurred_at=START,
-            )
-        )
-
-    @rule(depot=depots, quantity=quantities, incident=incidents.filter(bool))
-    def release(self, depot: str, quantity: int, incident: str) -> None:
-        self.obey(
-            stock.ReleaseStock(
-                depot_id=depot,
-                item="bag",
-                quantity=quantity,
-                incident_id=incident,
-                reason="够了",
-                occurred_at=START,
-            )
-        )
-
-    @rule(depot=depots, quantity=quantities, incident=incidents)
-    def consume(self, depot: str, quantity: int, incident: str) -> None:
-        self.obey(
-            stock.ConsumeStock(
-                depot_id=depot,
-                item="bag",
-                quantity=quantity,
-                incident_id=incident,
-                purpose="堵口",
-                occurred_at=START,
-            )
-        )
-
-    @rule(depot=depots, quantity=quantities)
-    def write_off(self, depot: str, quantity: int) -> None:
-        self.obey(
-            stock.WriteOffStock(
-                depot_id=depot, item="bag", quantity=quantity, reason="霉变", occurred_at=START
-            )
-        )
-
-    @rule(depot=depots, quantity=quantities, incident=incidents)
-    def take_back(self, depot: str, quantity: int, incident: str) -> None:
-        self.obey(
-            stock.ReturnStock(
-                depot_id=depot,
-                item="bag",
-                quantity=quantity,
-                incident_id=incident,
-                occurred_at=START,
-            )
-        )
-
-    @rule(
-        depot=depots,
-        to=depots,
-        quantity=quantities,
-        incident=incidents,
-        then=strategies.sampled_from(["started", "started", "waiting", "undone"]),
-    )
-    def ship(self, depot: str, to: str, quantity: int, incident: str, then: str) -> None:
-        id_ = f"t{self.number + 1}"
-        command = stock.ShipStock(
-            depot_id=depot,
-            item="bag",
-            quantity=quantity,
-            to_depot_id=to,
-            transfer_id=id_,
-            incident_id=incident,
-            carrier="",
-            occurred_at=START,
-        )
-        if not self.obey(command):
-            return
-        self.number += 1
-        assert not self.obey(command), "a shipment leaves once"
-        if then == "undone":
-            undo = stock.UndoShipment(
-                depot_id=depot, item="bag", transfer_id=id_, occurred_at=START
-            )
-            assert self.obey(undo)
-            assert not self.obey(undo)
-            return
-        self.unstarted.append(self.world.state(STOCK, f"{depot}.bag").shipped[id_])
-        if then == "started":
-            self.start_all()
-
-    @rule()
-    def start_what_left(self) -> None:
-        self.start_all()
-
-    def start_all(self) -> None:
-        for shipped in self.unstarted:
-            start = transfer.StartTransfer(
-                transfer_id=shipped.transfer_id,
-                item="bag",
-                quantity=shipped.quantity,
-                from_depot_id=shipped.depot_id,
-                to_depot_id=shipped.to_depot_id,
-                incident_id=shipped.incident_id,
-                occurred_at=START,
-            )
-            assert self.world.obey(TRANSFER, shipped.transfer_id, start)
-            assert not self.world.obey(TRANSFER, shipped.transfer_id, start)
-        self.unstarted.clear()
-
-    @precondition(lambda self: self.number)
-    @rule(
-        number=strategies.integers(0),
-        received=strategies.integers(0, 60),
-        lost=strategies.integers(0, 10),
-        all_of_it=strategies.booleans(),
-    )
-    def take_in(self, number: int, received: int, lost: int, *, all_of_it: bool) -> None:
-        id_ = f"t{number % self.number + 1}"
-        before = self.world.state(TRANSFER, id_)
-        if all_of_it and before is not None:
-            lost = min(lost, before.outstanding)
-            received = before.outstanding - lost
-        command = transfer.ReceiveTransfer(
-            transfer_id=id_, received=received, lost=lost, reason="落水", occurred_at=START
-        )
-        new, refusal = self.world.attempt(TRANSFER, id_, command)
-        if refusal is not None:
-            if refusal.reason == "TRANSFER_EXCEEDED":
-                assert received + lost > before.outstanding
-            return
-        [recorded] = new
-        event = TRANSFER.codec.decode(recorded.type, recorded.data)
-        assert isinstance(event, transfer.TransferReceived)
-        self.uncounted.append((recorded.revision, event))
-
-    @rule()
-    def count_what_came(self) -> None:
-        for receipt, event in self.uncounted:
-            self.obey(
-                stock.TakeInShipment(
-                    depot_id=event.to_depot_id,
-                    item="bag",
-                    from_depot_id=event.from_depot_id,
-                    transfer_id=event.transfer_id,
-                    receipt=receipt,
-                    received=event.received,
-                    lost=event.lost,
-                    reason=event.reason,
-                    occurred_at=START,
-                )
-            )
-        self.uncounted.clear()
-
-    @invariant()
-    def nothing_appears_and_nothing_vanishes(self) -> None:
-        column = tables.stocks.c
-        rows = self.world.connection.execute(select(tables.stocks)).all()
-        total = self.world.connection.execute(
-            select(
-                func.coalesce(func.sum(column.received), 0),
-                func.coalesce(
-                    func.sum(column.on_hand + column.in_transit + column.consumed + column.lost), 0
-                ),
-            )
-        ).one()
-        assert total[0] == total[1]
-        for row in rows:
-            assert min(row.on_hand, row.in_transit, row.received, row.consumed, row.lost) >= 0
-            assert 0 <= row.reserved <= row.on_hand
-            state = self.world.state(STOCK, f"{row.depot_id}.bag")
-            assert (row.on_hand, row.reserved) == (state.on_hand, state.set_aside)
-            assert row.consumed == sum(state.consumed.values())
-        if not self.unstarted and not self.uncounted:
-            road = self.world.connection.execute(
-                select(
-                    func.coalesce(
-                        func.sum(
-                            tables.transfers.c.quantity
-                            - tables.transfers.c.received
-                            - tables.transfers.c.lost
-                        ),
-                        0,
-                    )
-                )
-            ).scalar_one()
-            assert road == sum(row.in_transit for row in rows)
-
-    def teardown(self) -> None:
-        self.world.close()
-
-
 groups = strategies.sampled_from(["h1", "h2", "h3"])
 
 
@@ -483,7 +248,7 @@ class Shelter(RuleBasedStateMachine):
         self.world.close()
 
 
-MACHINES = [(Holds, 15, 30), (Supplies, 40, 40), (Shelter, 15, 30)]
+MACHINES = [(Holds, 15, 30), (Shelter, 15, 30)]
 
 
 def run(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
