@@ -36,6 +36,7 @@ DRILLS = (
     "tests/e2e/tour-aid.yaml",
     "tests/e2e/tour.yaml",
     "tests/e2e/tour-map.yaml",
+    "tests/e2e/tour-supplies.yaml",
 )
 INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
 WATCHED: dict[str, dict[str, Any]] = {
@@ -55,6 +56,10 @@ WATCHED: dict[str, dict[str, Any]] = {
     "resources.MapService/WatchFeatures": {"filter": {"layers": ["LAYER_INCIDENTS"]}},
     "resources.NeedService/WatchSupplyNeeds": INCIDENT,
     "resources.PositionService/WatchPositions": {},
+    "resources.StockService/WatchStock": {"item": "water"},
+    "resources.StockService/WatchStockAlarms": {},
+    "resources.SupplyRequestService/WatchSupplyRequests": {"incident_id": "tour-supplies"},
+    "resources.TransferService/WatchTransfers": {"incident_id": "tour-supplies"},
     "resources.UnitService/WatchUnits": {"filter": {"capabilities": ["forest_fire"]}},
     "audit.TimelineService/ReplayTimeline": INCIDENT,
 }

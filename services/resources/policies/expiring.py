@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import and_, not_, select
+from sqlalchemy import not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.resources.domain.lots import CHINA, day_of
@@ -22,7 +22,10 @@ from services.runtime.readmodel import ReadModel
 
 @dataclass(frozen=True, slots=True)
 class Expiring:
-    """Puts on record that what is left of a lot may be used no longer."""
+    """Puts on record that what is left of a lot may be used no longer.
+
+    Only in earnest: what a drill calls today is not what the wall says.
+    """
 
     stocks: Stocks
     model: ReadModel
@@ -32,7 +35,7 @@ class Expiring:
         row = (
             await connection.execute(
                 select(lots.c.expires_on, lots.c.depot_id, lots.c.item)
-                .where(not_(lots.c.expired), lots.c.expires_on.is_not(None))
+                .where(not_(lots.c.expired), lots.c.expires_on.is_not(None), lots.c.exercise == "")
                 .order_by(lots.c.expires_on, lots.c.depot_id, lots.c.item)
                 .limit(1)
             )
@@ -45,12 +48,8 @@ class Expiring:
     async def ring(self, key: str, due: datetime) -> Written:
         depot_id, _, item = key.partition(".")
         async with self.model.read() as (connection, _):
-            query = (
-                select(lots.c.exercise, depots.c.adcode)
-                .outerjoin(depots, depots.c.depot_id == lots.c.depot_id)
-                .where(and_(lots.c.depot_id == depot_id, lots.c.item == item))
-            )
-            row = (await connection.execute(query)).first()
+            query = select(depots.c.adcode).where(depots.c.depot_id == depot_id)
+            adcode = (await connection.execute(query)).scalar()
         now = self.now()
         command_id = uuid5(NAMESPACE_URL, f"/anlan/resources/stock/{key}/{due.isoformat()}")
         cause = Cause(
@@ -60,9 +59,8 @@ class Expiring:
             actor=Actor(
                 subject="resources",
                 roles=("service",),
-                jurisdiction=(row.adcode if row else None) or NATION,
+                jurisdiction=adcode or NATION,
             ),
-            exercise=row.exercise if row else "",
         )
         command = ExpireLots(
             depot_id=depot_id,
