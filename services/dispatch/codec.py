@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from services.dispatch.domain import assignment, events, incident_ref, need_ref
+from services.dispatch.domain import (
+    assignment,
+    events,
+    incident_ref,
+    need_ref,
+    roll_call,
+    withdrawal,
+)
 from services.dispatch.domain.aid import commands as aid_commands
 from services.dispatch.domain.aid import decider as aid_decider
 from services.dispatch.domain.aid import events as aid_events
@@ -23,6 +30,17 @@ ASSIGNMENT_CODEC: Codec[events.Event] = Codec(
         "AssignmentDeclined.v1": events.AssignmentDeclined,
         "AssignmentCancelled.v1": events.AssignmentCancelled,
         "AssignmentMoved.v1": events.AssignmentMoved,
+        "AssignmentPreplanned.v1": events.AssignmentPreplanned,
+        "UnitStaged.v1": events.UnitStaged,
+        "UnitTransporting.v1": events.UnitTransporting,
+        "UnitAtDestination.v1": events.UnitAtDestination,
+        "ActionInitiated.v1": events.ActionInitiated,
+        "AssignmentOverridden.v1": events.AssignmentOverridden,
+        "AssignmentDiverted.v1": events.AssignmentDiverted,
+        "AssignmentWithdrawn.v1": events.AssignmentWithdrawn,
+        "CrewHandedOver.v1": events.CrewHandedOver,
+        "MaydayDeclared.v1": events.MaydayDeclared,
+        "MaydayResolved.v1": events.MaydayResolved,
     }
 )
 INCIDENT_REF_CODEC: Codec[incident_ref.Event] = Codec(
@@ -59,6 +77,19 @@ AID_CODEC: Codec[aid_events.Event] = Codec(
         "AidEnded.v1": aid_events.AidEnded,
     }
 )
+ROLL_CALL_CODEC: Codec[roll_call.Event] = Codec(
+    {
+        "RollCallStarted.v1": roll_call.RollCallStarted,
+        "UnitAccounted.v1": roll_call.UnitAccounted,
+        "PersonnelMissing.v1": roll_call.PersonnelMissing,
+        "RollCallOverdue.v1": roll_call.RollCallOverdue,
+        "RollCallCompleted.v1": roll_call.RollCallCompleted,
+        "RollCallEnded.v1": roll_call.RollCallEnded,
+    }
+)
+WITHDRAWAL_CODEC: Codec[withdrawal.Event] = Codec(
+    {"WithdrawalOrdered.v1": withdrawal.WithdrawalOrdered}
+)
 
 ASSIGNMENT: Decider[assignment.Command, assignment.State, events.Event] = Decider(
     category="assignment",
@@ -87,4 +118,18 @@ AID: Decider[aid_commands.Command, aid_state.State, aid_events.Event] = Decider(
     decide=aid_decider.decide,
     evolve=aid_state.evolve,
     codec=AID_CODEC,
+)
+ROLL_CALL: Decider[roll_call.Command, roll_call.State, roll_call.Event] = Decider(
+    category="roll_call",
+    initial=roll_call.INITIAL,
+    decide=roll_call.decide,
+    evolve=roll_call.evolve,
+    codec=ROLL_CALL_CODEC,
+)
+WITHDRAWAL: Decider[withdrawal.Command, withdrawal.State, withdrawal.Event] = Decider(
+    category="withdrawal",
+    initial=withdrawal.INITIAL,
+    decide=withdrawal.decide,
+    evolve=withdrawal.evolve,
+    codec=WITHDRAWAL_CODEC,
 )

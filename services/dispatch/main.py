@@ -14,6 +14,7 @@ from anlan.dispatch.v1.aid_service_pb2_grpc import add_AidServiceServicer_to_ser
 from anlan.dispatch.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
 from anlan.dispatch.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
 from services.dispatch.codec import AID, ASSIGNMENT, INCIDENT_REF, NEED_REF
+from services.dispatch.domain.assignment.ways import Ways
 from services.dispatch.policies import clocks, incidents, lending, needs, releasing
 from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.lending import Lending
@@ -90,6 +91,7 @@ async def wired(
             releasing=letting_go,
             model=model,
             regions=regions,
+            ways=ways(settings),
             now=now,
         ),
         server.grpc,
@@ -189,6 +191,15 @@ async def wired(
         await command.close()
         await model.close()
         await store.close()
+
+
+def ways(settings: Settings) -> Ways:
+    found = reference.load(settings.reference, "assignment_states", Ways)
+    try:
+        found.check()
+    except ValueError as wrong:
+        raise SystemExit(f"reference data assignment_states.json: {wrong}") from None
+    return found
 
 
 def now() -> datetime:

@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.dispatch.domain import assignment, events
-from services.dispatch.domain.events import RefusalKind
+from services.dispatch.domain.assignment.ways import Ways
+from services.dispatch.domain.events import Source, Stage
+from services.dispatch.domain.refusals import RefusalKind
+from services.runtime import reference
 from services.runtime.actor import Actor
 from services.runtime.place import Place
+from services.runtime.settings import REPOSITORY
 
 NOW = datetime(2026, 6, 18, 19, 10, tzinfo=UTC)
 DISPATCHER = Actor(subject="diao.lin", roles=("dispatcher",), jurisdiction="431281")
@@ -20,6 +24,8 @@ ABOUT: Any = {
     "unit_id": "boat-1",
     "adcode": DYKE.adcode,
 }
+WAYS = reference.load(REPOSITORY / "reference", "assignment_states", Ways)
+WAY = WAYS.of("11A01")
 
 
 def minute(minutes: float) -> datetime:
@@ -67,6 +73,70 @@ moved = events.AssignmentMoved(
     **(ABOUT | {"incident_id": "i2"}), from_incident_id="i1", occurred_at=minute(5)
 )
 cancelled = events.AssignmentCancelled(**ABOUT, reason="险情解除", occurred_at=minute(3))
+preplanned = events.AssignmentPreplanned(
+    **ABOUT,
+    destination=DYKE,
+    order="两艘冲锋舟到安江大堤",
+    call_at=minute(-3),
+    acknowledge_within_s=90.0,
+    override_reason="",
+    requested_by="diao.lin",
+    dispatch_at=minute(60),
+    incident_type="11A01",
+    occurred_at=NOW,
+)
+staged = events.UnitStaged(**ABOUT, late=False, source=Source.CREW, occurred_at=minute(15))
+transporting = events.UnitTransporting(
+    **ABOUT, to="市人民医院", late=False, source=Source.CREW, occurred_at=minute(40)
+)
+at_destination = events.UnitAtDestination(
+    **ABOUT, late=False, source=Source.CREW, occurred_at=minute(55)
+)
+acted = events.ActionInitiated(**ABOUT, late=False, source=Source.CREW, occurred_at=minute(22))
+overridden = events.AssignmentOverridden(
+    **ABOUT,
+    previous=Stage.ON_SCENE,
+    to=Stage.EN_ROUTE,
+    reason="误按到场，实际被塌方阻断",
+    authority="值班长口头同意",
+    overridden_by="diao.lin",
+    ways_version=WAYS.version,
+    occurred_at=minute(25),
+)
+diverted = events.AssignmentDiverted(
+    **ABOUT,
+    to_assignment_id="a2",
+    to_incident_id="i2",
+    reason="溆浦桥下有人落水",
+    diverted_by="diao.lin",
+    occurred_at=minute(25),
+)
+withdrawn = events.AssignmentWithdrawn(
+    **ABOUT,
+    withdrawal_id="w1",
+    reason="管涌扩大，随时溃口",
+    withdrawn_by="diao.lin",
+    occurred_at=minute(30),
+)
+handed_over = events.CrewHandedOver(
+    **ABOUT,
+    outgoing="班长张",
+    incoming="班长李",
+    crew=6,
+    briefing="东段已垒三层，缺编织袋",
+    handed_over_by="diao.lin",
+    occurred_at=minute(50),
+)
+mayday = events.MaydayDeclared(
+    **ABOUT,
+    situation="冲锋舟倾覆，两人落水",
+    declared_by="crew.boat-1",
+    source=Source.CREW,
+    occurred_at=minute(28),
+)
+saved = events.MaydayResolved(
+    **ABOUT, outcome="两人均已救起", resolved_by="diao.lin", occurred_at=minute(33)
+)
 
 ALL: tuple[events.Event, ...] = (
     requested,
@@ -80,7 +150,19 @@ ALL: tuple[events.Event, ...] = (
     declined,
     cancelled,
     moved,
+    preplanned,
+    staged,
+    transporting,
+    at_destination,
+    acted,
+    overridden,
+    diverted,
+    withdrawn,
+    handed_over,
+    mayday,
+    saved,
 )
+SAID: Any = {"by": DISPATCHER, "assignment_id": "a1", "source": Source.UNSAID, "way": WAY}
 
 
 def request(**changed: object) -> assignment.RequestAssignment:
@@ -103,27 +185,25 @@ def request(**changed: object) -> assignment.RequestAssignment:
 def acknowledge(
     at: datetime = acknowledged.occurred_at, *, said: bool = True, by: Actor = DISPATCHER
 ) -> assignment.AcknowledgeAssignment:
-    return assignment.AcknowledgeAssignment(by=by, assignment_id="a1", said=said, occurred_at=at)
+    return assignment.AcknowledgeAssignment(**(SAID | {"by": by}), said=said, occurred_at=at)
 
 
 def set_out(at: datetime = en_route.occurred_at, *, said: bool = True) -> assignment.RecordEnRoute:
-    return assignment.RecordEnRoute(by=DISPATCHER, assignment_id="a1", said=said, occurred_at=at)
+    return assignment.RecordEnRoute(**SAID, said=said, occurred_at=at)
 
 
 def arrive(at: datetime = on_scene.occurred_at, *, said: bool = True) -> assignment.RecordOnScene:
-    return assignment.RecordOnScene(by=DISPATCHER, assignment_id="a1", said=said, occurred_at=at)
+    return assignment.RecordOnScene(**SAID, said=said, occurred_at=at)
 
 
 def clear(
     at: datetime = cleared.occurred_at, *, disposition: str = "堤段已加固", said: bool = True
 ) -> assignment.ClearAssignment:
-    return assignment.ClearAssignment(
-        by=DISPATCHER, assignment_id="a1", disposition=disposition, said=said, occurred_at=at
-    )
+    return assignment.ClearAssignment(**SAID, disposition=disposition, said=said, occurred_at=at)
 
 
 decline = assignment.DeclineAssignment(
-    by=DISPATCHER, assignment_id="a1", reason="发动机故障", occurred_at=minute(1.5)
+    by=DISPATCHER, assignment_id="a1", way=WAY, reason="发动机故障", occurred_at=minute(1.5)
 )
 cancel = assignment.CancelAssignment(
     by=DISPATCHER, assignment_id="a1", reason="险情解除", occurred_at=minute(3)

@@ -7,7 +7,7 @@ from functools import reduce
 
 import pytest
 
-from services.dispatch.domain import assignment, events
+from services.dispatch.domain import assignment, events, refusals
 from services.dispatch.domain.assignment import INITIAL, Over, Underway, decide, evolve
 from services.dispatch.domain.events import Stage
 from services.runtime.rejection import AlreadyExists, Forbidden, Invalid, NotFound, Rejection
@@ -129,7 +129,7 @@ def test_late_news_is_kept_as_said_and_undoes_nothing(
 
     assert _place_in_life(before) == _place_in_life(after)
     assert isinstance(after, Underway | Over)
-    assert fact.occurred_at in after.times.values()
+    assert fact.occurred_at in after.known.times.values()
 
 
 def test_times_are_kept_as_said_even_when_they_run_backwards() -> None:
@@ -262,13 +262,13 @@ def test_another_county_has_no_say() -> None:
 def test_a_recorded_refusal_is_said_again_word_for_word(refusal: Rejection) -> None:
     recorded = replace(
         held_by_another,
-        kind=events.kind_of(refusal),
+        kind=refusals.kind_of(refusal),
         reason=refusal.reason,
         message=refusal.message,
         context=refusal.context,
     )
 
-    again = events.said_again(recorded)
+    again = refusals.said_again(recorded.kind, recorded.reason, recorded.message, recorded.context)
 
     assert type(again) is type(refusal)
     assert (again.reason, again.message, again.context) == (

@@ -29,7 +29,7 @@ from services.runtime.handle import CommandHandler
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import NotFound, Rejection, Unavailable
 from services.runtime.store import NO_STREAM, Proposed, StaleRevision
-from tests.dispatch.facts import DYKE, NOW
+from tests.dispatch.facts import DYKE, NOW, WAYS
 
 CYCLES = 40
 ACTIVITY: ContextVar[Activity] = ContextVar("activity")
@@ -268,6 +268,7 @@ class Process:
             releasing=self.releasing,
             model=nothing,
             regions=nothing,
+            ways=WAYS,
             now=lambda: world.now,
         )
 

@@ -2,7 +2,7 @@
 
 ``adcode`` is the destination's, so that each fact can be addressed from itself.  ``late`` marks
 what was said after a later state was known, or instead of another time: it is kept as said, and
-the state stays.
+the state stays.  When each was recorded is the store's to say.
 """
 
 from __future__ import annotations
@@ -11,30 +11,37 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from services.dispatch.domain.refusals import RefusalKind
 from services.runtime.place import Place
-from services.runtime.rejection import AlreadyExists, Forbidden, Invalid, NotFound, Rejection
 
 
 class Stage(StrEnum):
-    """How far an assignment has come."""
+    """How far an assignment has come, or how it ended."""
 
+    PREPLANNED = "preplanned"
     REQUESTED = "requested"
     DISPATCHED = "dispatched"
     ACKNOWLEDGED = "acknowledged"
     EN_ROUTE = "en_route"
+    STAGED = "staged"
     ON_SCENE = "on_scene"
+    TRANSPORTING = "transporting"
+    AT_DESTINATION = "at_destination"
     CLEARED = "cleared"
     DECLINED = "declined"
     CANCELLED = "cancelled"
     REFUSED = "refused"
+    DIVERTED = "diverted"
+    WITHDRAWN = "withdrawn"
 
 
-class RefusalKind(StrEnum):
-    RULE = "rule"
-    NOT_FOUND = "not_found"
-    ALREADY_EXISTS = "already_exists"
-    FORBIDDEN = "forbidden"
-    INVALID = "invalid"
+class Source(StrEnum):
+    """Whose word a fact is.  ``UNSAID`` stands in facts from before it was asked."""
+
+    UNSAID = "unsaid"
+    CONSOLE = "console"
+    CREW = "crew"
+    DEVICE = "device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,8 @@ class AssignmentRequested:
     """The intent.
 
     With ``said`` the unit went at ``occurred_at``, in somebody's words; else when it is had.
+    ``incident_type`` is the incident's when it was asked.  With ``diverted_from`` the unit comes
+    from that assignment, hold and all.
     """
 
     assignment_id: str
@@ -55,6 +64,27 @@ class AssignmentRequested:
     override_reason: str
     requested_by: str
     said: bool
+    occurred_at: datetime
+    incident_type: str = ""
+    diverted_from: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentPreplanned:
+    """Decided now, to be asked for at ``dispatch_at``: until then it holds no unit."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    destination: Place
+    order: str
+    call_at: datetime | None
+    acknowledge_within_s: float
+    override_reason: str
+    requested_by: str
+    dispatch_at: datetime
+    incident_type: str
     occurred_at: datetime
 
 
@@ -94,6 +124,7 @@ class AssignmentAcknowledged:
     adcode: str
     late: bool
     occurred_at: datetime
+    source: Source = Source.UNSAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +147,7 @@ class UnitEnRoute:
     adcode: str
     late: bool
     occurred_at: datetime
+    source: Source = Source.UNSAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +157,83 @@ class UnitOnScene:
     unit_id: str
     adcode: str
     late: bool
+    occurred_at: datetime
+    source: Source = Source.UNSAID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitStaged:
+    """It waits near the scene (集结待命) to be called forward."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    late: bool
+    occurred_at: datetime
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitTransporting:
+    """It carries somebody from the scene ``to`` a hospital, a shelter or home."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    to: str
+    late: bool
+    occurred_at: datetime
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitAtDestination:
+    """It has arrived where it carried them."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    late: bool
+    occurred_at: datetime
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionInitiated:
+    """Its first effective action at the scene (初战展开) began.  Changes no state.
+
+    ``late`` marks another time for what was known.
+    """
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    late: bool
+    occurred_at: datetime
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentOverridden:
+    """Somebody set it to ``to`` although its way does not lead there; that follows as a fact.
+
+    ``ways_version`` is the table that was set aside, ``authority`` who or what allowed it.
+    """
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    previous: Stage
+    to: Stage
+    reason: str
+    authority: str
+    overridden_by: str
+    ways_version: str
     occurred_at: datetime
 
 
@@ -137,6 +246,7 @@ class AssignmentCleared:
     disposition: str
     late: bool
     occurred_at: datetime
+    source: Source = Source.UNSAID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +270,78 @@ class AssignmentCancelled:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentDiverted:
+    """The unit goes to another incident, under another assignment that has its hold."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    to_assignment_id: str
+    to_incident_id: str
+    reason: str
+    diverted_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssignmentWithdrawn:
+    """It was ordered out of the scene; ``withdrawal_id`` is the order."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    withdrawal_id: str
+    reason: str
+    withdrawn_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrewHandedOver:
+    """One shift gave it to the next, which goes on with ``crew`` people."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    outgoing: str
+    incoming: str
+    crew: int
+    briefing: str
+    handed_over_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaydayDeclared:
+    """People of the unit are in danger of their lives themselves."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    situation: str
+    declared_by: str
+    source: Source
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaydayResolved:
+    """``outcome`` says what became of them."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    outcome: str
+    resolved_by: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentMoved:
     """It follows its incident, which was merged or split, to ``incident_id``, and goes on."""
 
@@ -171,40 +353,34 @@ class AssignmentMoved:
     occurred_at: datetime
 
 
-Milestone = AssignmentAcknowledged | UnitEnRoute | UnitOnScene | AssignmentCleared
-Event = (
-    AssignmentRequested
-    | AssignmentRefused
-    | UnitDispatched
-    | AcknowledgementOverdue
-    | Milestone
+Progress = (
+    AssignmentAcknowledged
+    | UnitEnRoute
+    | UnitStaged
+    | UnitOnScene
+    | UnitTransporting
+    | UnitAtDestination
+)
+Milestone = Progress | AssignmentCleared
+Ending = (
+    AssignmentRefused
+    | AssignmentCleared
     | AssignmentDeclined
     | AssignmentCancelled
-    | AssignmentMoved
+    | AssignmentDiverted
+    | AssignmentWithdrawn
 )
-
-_KINDS: dict[RefusalKind, type[Rejection]] = {
-    RefusalKind.NOT_FOUND: NotFound,
-    RefusalKind.ALREADY_EXISTS: AlreadyExists,
-    RefusalKind.FORBIDDEN: Forbidden,
-}
-
-
-def kind_of(refusal: Rejection) -> RefusalKind:
-    if isinstance(refusal, Invalid):
-        return RefusalKind.INVALID
-    found = (kind for kind, cls in _KINDS.items() if isinstance(refusal, cls))
-    return next(found, RefusalKind.RULE)
-
-
-def said_again(event: AssignmentRefused) -> Rejection:
-    """Return the refusal as it was pronounced the first time."""
-    context = event.context
-    if event.kind is RefusalKind.INVALID:
-        return Invalid(
-            event.reason,
-            field=context.get("field", ""),
-            got=context.get("got", ""),
-            allowed=context.get("allowed", ""),
-        )
-    return _KINDS.get(event.kind, Rejection)(event.reason, event.message, **context)
+Event = (
+    AssignmentPreplanned
+    | AssignmentRequested
+    | UnitDispatched
+    | AcknowledgementOverdue
+    | Progress
+    | ActionInitiated
+    | AssignmentOverridden
+    | AssignmentMoved
+    | CrewHandedOver
+    | MaydayDeclared
+    | MaydayResolved
+    | Ending
+)

@@ -26,6 +26,7 @@ class NoteIncident:
     version: int
     occurred_at: datetime
     into: str = ""
+    type_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class IncidentNoted:
     call_at: datetime
     version: int
     occurred_at: datetime
+    type_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +146,7 @@ def note(command: NoteIncident, state: State) -> list[Event]:
         call_at=command.call_at,
         version=version,
         occurred_at=at,
+        type_code=command.type_code,
     )
     if command.into:
         return [noted, *replaced]

@@ -13,7 +13,7 @@ from services.dispatch.domain.assignment import RaiseOverdue
 from services.dispatch.domain.events import Stage
 from services.dispatch.policies.lending import Aids
 from services.dispatch.policies.releasing import Assignments
-from services.dispatch.projections.tables import AID, ASSIGNMENTS, OPEN
+from services.dispatch.projections.tables import AID, ASSIGNMENTS
 from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import Written
@@ -30,7 +30,7 @@ async def next_overdue(connection: AsyncConnection) -> tuple[datetime, str] | No
     return await _first(
         connection,
         select(column.acknowledge_due_at, column.assignment_id)
-        .where(column.state == Stage.DISPATCHED, column.rank == OPEN)
+        .where(column.state == Stage.DISPATCHED, column.overdue.is_(False))
         .order_by(column.acknowledge_due_at)
         .limit(1),
     )

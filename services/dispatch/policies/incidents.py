@@ -43,6 +43,7 @@ class Incident:
     is_open: bool
     exercise: str
     replaced_by: str = ""
+    type_code: str = ""
 
 
 def noted(event: Recorded) -> incident_ref.Command | None:
@@ -53,6 +54,7 @@ def noted(event: Recorded) -> incident_ref.Command | None:
             return incident_ref.NoteIncident(
                 incident_id=opened.incident_id,
                 place=_place(opened.place),
+                type_code=opened.type_code,
                 call_at=from_proto(opened.call_time),
                 is_open=True,
                 version=event.revision,
@@ -136,6 +138,7 @@ class Incidents:
             is_open=row.is_open,
             exercise=row.exercise,
             replaced_by=row.replaced_by,
+            type_code=row.type_code,
         )
         return known, seen.position
 
@@ -148,11 +151,13 @@ class Incidents:
             is_open=answer.state not in OVER,
             exercise=answer.exercise,
             replaced_by=answer.replaced_by,
+            type_code=answer.type_code,
         )
         if found.exercise == cause.exercise:  # a reference bears the mark of its incident
             command = incident_ref.NoteIncident(
                 incident_id=incident_id,
                 place=found.place,
+                type_code=found.type_code,
                 call_at=found.call_at,
                 is_open=found.is_open,
                 version=int(answer.etag),

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from services.dispatch.codec import ASSIGNMENT, ASSIGNMENT_CODEC
-from services.dispatch.domain import assignment, events
+from services.dispatch.domain import assignment, events, refusals
 from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.units import Units, unavailable
 from services.runtime.cause import Cause
@@ -68,7 +68,10 @@ class Sending:
             case events.UnitDispatched():
                 return outcome.event, outcome.written
             case events.AssignmentRefused():
-                raise events.said_again(outcome.event)
+                refused = outcome.event
+                raise refusals.said_again(
+                    refused.kind, refused.reason, refused.message, refused.context
+                )
             case events.AssignmentCancelled(reason=reason):
                 raise Rejection(
                     "ASSIGNMENT_CANCELLED",
@@ -147,7 +150,7 @@ class Sending:
     ) -> None:
         command = assignment.RefuseAssignment(
             assignment_id=order.assignment_id,
-            kind=events.kind_of(refusal),
+            kind=refusals.kind_of(refusal),
             reason=refusal.reason,
             message=refusal.message,
             context=refusal.context,

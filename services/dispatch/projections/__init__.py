@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.dispatch.codec import AID, ASSIGNMENT, INCIDENT_REF, NEED_REF
-from services.dispatch.projections import aid, assignments, incidents, needs
+from services.dispatch.codec import AID, ASSIGNMENT, INCIDENT_REF, NEED_REF, ROLL_CALL
+from services.dispatch.projections import aid, assignments, incidents, needs, roll_calls
 from services.dispatch.projections.tables import TABLES
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CATEGORIES = [decider.category for decider in (AID, ASSIGNMENT, INCIDENT_REF, NEED_REF)]
+CATEGORIES = [decider.category for decider in (AID, ASSIGNMENT, INCIDENT_REF, NEED_REF, ROLL_CALL)]
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:
@@ -23,6 +23,8 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             incidents.apply(connection, recorded)
         case NEED_REF.category:
             needs.apply(connection, recorded)
+        case ROLL_CALL.category:
+            roll_calls.apply(connection, recorded)
 
 
 DISPATCH = Projection(name="dispatch.v3", categories=CATEGORIES, tables=TABLES, apply=apply)

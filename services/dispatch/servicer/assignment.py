@@ -13,12 +13,15 @@ from sqlalchemy import select, tuple_
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
 from services.dispatch.domain import assignment, events
+from services.dispatch.domain.assignment.ways import Way, Ways
+from services.dispatch.domain.events import Source
 from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.sending import Intent, Sending
 from services.dispatch.projections.tables import ASSIGNMENTS, CLOSED
 from services.dispatch.servicer import messages, response_times
 from services.runtime import call, paging, reading, times, watching
+from services.runtime.actor import Actor
 from services.runtime.cause import COMMAND, Cause
 from services.runtime.handle import Written, derived_id
 from services.runtime.place import Regions
@@ -30,6 +33,7 @@ R = TypeVar("R", pb.RecordEnRouteResponse, pb.RecordOnSceneResponse)
 
 ACKNOWLEDGE_WITHIN_S = 90.0
 OVERRIDE = "unit.override"
+CREW = "crew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,7 @@ class AssignmentServicer(AssignmentServiceServicer):
     releasing: Releasing
     model: ReadModel
     regions: Regions
+    ways: Ways
     now: Callable[[], datetime]
 
     async def CreateAssignment(
@@ -62,7 +67,7 @@ class AssignmentServicer(AssignmentServiceServicer):
     async def AcknowledgeAssignment(
         self, request: pb.AcknowledgeAssignmentRequest, context: Any
     ) -> pb.AcknowledgeAssignmentResponse:
-        command = assignment.AcknowledgeAssignment(**self._said(request))
+        command = assignment.AcknowledgeAssignment(**await self._said(request))
         written, _ = await self._handle(request, command)
         return pb.AcknowledgeAssignmentResponse(etag=written.etag, position=written.position)
 
@@ -73,6 +78,7 @@ class AssignmentServicer(AssignmentServiceServicer):
             by=call.current().actor,
             assignment_id=request.assignment_id,
             reason=request.reason,
+            way=await self._way(request.assignment_id),
             occurred_at=said(request, "occur_time", self.now()),
         )
         written = await self._end(request, command)
@@ -81,19 +87,21 @@ class AssignmentServicer(AssignmentServiceServicer):
     async def RecordEnRoute(
         self, request: pb.RecordEnRouteRequest, context: Any
     ) -> pb.RecordEnRouteResponse:
-        command = assignment.RecordEnRoute(**self._said(request))
+        command = assignment.RecordEnRoute(**await self._said(request))
         return _progress(pb.RecordEnRouteResponse, *await self._handle(request, command))
 
     async def RecordOnScene(
         self, request: pb.RecordOnSceneRequest, context: Any
     ) -> pb.RecordOnSceneResponse:
-        command = assignment.RecordOnScene(**self._said(request))
+        command = assignment.RecordOnScene(**await self._said(request))
         return _progress(pb.RecordOnSceneResponse, *await self._handle(request, command))
 
     async def ClearAssignment(
         self, request: pb.ClearAssignmentRequest, context: Any
     ) -> pb.ClearAssignmentResponse:
-        command = assignment.ClearAssignment(disposition=request.disposition, **self._said(request))
+        command = assignment.ClearAssignment(
+            disposition=request.disposition, **await self._said(request)
+        )
         written = await self._end(request, command)
         return pb.ClearAssignmentResponse(etag=written.etag, position=written.position)
 
@@ -238,13 +246,17 @@ class AssignmentServicer(AssignmentServiceServicer):
             override_reason=request.override_reason,
             said=request.HasField("occur_time"),
             occurred_at=said(request, "occur_time", now),
+            incident_type=incident.type_code,
         )
 
-    def _said(self, request: Any) -> dict[str, Any]:
+    async def _said(self, request: Any) -> dict[str, Any]:
+        by = call.current().actor
         return {
-            "by": call.current().actor,
+            "by": by,
             "assignment_id": request.assignment_id,
             "said": request.HasField("occur_time"),
+            "source": _source(request.source, by),
+            "way": await self._way(request.assignment_id),
             "occurred_at": said(request, "occur_time", self.now()),
         }
 
@@ -265,6 +277,10 @@ class AssignmentServicer(AssignmentServiceServicer):
             await self.releasing.at_once(event, cause)
         return written
 
+    async def _way(self, assignment_id: str) -> Way:
+        state = await self.assignments.glimpse(assignment_id)
+        return self.ways.of("" if state is None else state.order.incident_type)
+
     async def _incident_of(self, assignment_id: str) -> str:
         state = await self.assignments.glimpse(assignment_id)
         return "" if state is None else state.order.incident_id
@@ -273,3 +289,10 @@ class AssignmentServicer(AssignmentServiceServicer):
 def _progress(cls: type[R], written: Written, event: events.Event | None) -> R:
     late = isinstance(event, events.UnitEnRoute | events.UnitOnScene) and event.late
     return cls(late=late, etag=written.etag, position=written.position)
+
+
+def _source(number: Any, by: Actor) -> Source:
+    """Return whose word it is; where nobody says, the crew's if nobody but a crew may have said."""
+    if number:
+        return messages.SOURCE_OF[number]
+    return Source.CREW if by.roles == (CREW,) else Source.CONSOLE

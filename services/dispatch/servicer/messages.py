@@ -7,8 +7,7 @@ from typing import Any
 import msgspec
 
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
-from services.dispatch.domain.events import Stage
-from services.dispatch.projections.tables import OVERDUE
+from services.dispatch.domain.events import Source, Stage
 from services.runtime import place
 from services.runtime.place import Place
 from services.runtime.times import of_micros, to_proto
@@ -23,8 +22,21 @@ STATES = {
     Stage.DECLINED: pb.ASSIGNMENT_STATE_DECLINED,
     Stage.CANCELLED: pb.ASSIGNMENT_STATE_CANCELLED,
     Stage.REFUSED: pb.ASSIGNMENT_STATE_REFUSED,
+    Stage.PREPLANNED: pb.ASSIGNMENT_STATE_PREPLANNED,
+    Stage.STAGED: pb.ASSIGNMENT_STATE_STAGED,
+    Stage.TRANSPORTING: pb.ASSIGNMENT_STATE_TRANSPORTING,
+    Stage.AT_DESTINATION: pb.ASSIGNMENT_STATE_AT_DESTINATION,
+    Stage.DIVERTED: pb.ASSIGNMENT_STATE_DIVERTED,
+    Stage.WITHDRAWN: pb.ASSIGNMENT_STATE_WITHDRAWN,
 }
 STATE_OF = {number: stage for stage, number in STATES.items()}
+SOURCES = {
+    Source.UNSAID: pb.FACT_SOURCE_UNSPECIFIED,
+    Source.CONSOLE: pb.FACT_SOURCE_CONSOLE,
+    Source.CREW: pb.FACT_SOURCE_CREW,
+    Source.DEVICE: pb.FACT_SOURCE_DEVICE,
+}
+SOURCE_OF = {number: source for source, number in SOURCES.items()}
 
 
 def assignment(row: Any) -> pb.Assignment:
@@ -34,7 +46,7 @@ def assignment(row: Any) -> pb.Assignment:
         unit_id=row.unit_id,
         unit_kind=row.unit_kind,
         state=STATES[Stage(row.state)],
-        acknowledgement_overdue=row.rank == OVERDUE,
+        acknowledgement_overdue=row.overdue,
         dispatched_by=row.dispatched_by,
         call_time=to_proto(of_micros(row.call_at)),
         dispatch_time=to_proto(of_micros(row.dispatched_at)),
@@ -49,6 +61,29 @@ def assignment(row: Any) -> pb.Assignment:
         etag=str(row.revision),
         position=row.position,
         open_position=row.opened_position,
+        staged_time=to_proto(of_micros(row.staged_at)),
+        transport_time=to_proto(of_micros(row.transporting_at)),
+        destination_time=to_proto(of_micros(row.at_destination_at)),
+        transport_to=row.transport_to,
+        initiating_action_time=to_proto(of_micros(row.initiating_action_at)),
+        preplanned_time=to_proto(of_micros(row.preplanned_at)),
+        diverted_from=row.diverted_from,
+        diverted_to=row.diverted_to,
+        last_source=SOURCES[Source(row.last_source or Source.UNSAID)],
+        last_record_time=to_proto(of_micros(row.last_recorded_at)),
+        last_late=row.last_late,
+        state_override_reason=row.state_override_reason,
+        crew_leader=row.crew_leader,
+        crew=row.crew,
+        hand_over_time=to_proto(of_micros(row.handed_over_at)),
+        incident_type=row.incident_type,
     )
+    if row.mayday:
+        declared = pb.Mayday(
+            situation=row.mayday_situation,
+            declared_by=row.mayday_by,
+            declare_time=to_proto(of_micros(row.mayday_at)),
+        )
+        message.mayday.CopyFrom(declared)
     place.write(message.destination, msgspec.json.decode(row.destination, type=Place))
     return message

@@ -41,6 +41,17 @@ class _AssignmentStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper
     ASSIGNMENT_STATE_CANCELLED: _AssignmentState.ValueType  # 8
     ASSIGNMENT_STATE_REFUSED: _AssignmentState.ValueType  # 9
     """The unit could not be had."""
+    ASSIGNMENT_STATE_PREPLANNED: _AssignmentState.ValueType  # 10
+    """Decided for a time to come; holds no unit until then."""
+    ASSIGNMENT_STATE_STAGED: _AssignmentState.ValueType  # 11
+    """Waits near the scene (集结待命)."""
+    ASSIGNMENT_STATE_TRANSPORTING: _AssignmentState.ValueType  # 12
+    """Carries somebody from the scene to a hospital, a shelter or home."""
+    ASSIGNMENT_STATE_AT_DESTINATION: _AssignmentState.ValueType  # 13
+    ASSIGNMENT_STATE_DIVERTED: _AssignmentState.ValueType  # 14
+    """Sent on to another incident, under the assignment diverted_to."""
+    ASSIGNMENT_STATE_WITHDRAWN: _AssignmentState.ValueType  # 15
+    """Ordered out of the scene."""
 
 class AssignmentState(_AssignmentState, metaclass=_AssignmentStateEnumTypeWrapper): ...
 
@@ -56,7 +67,69 @@ ASSIGNMENT_STATE_DECLINED: AssignmentState.ValueType  # 7
 ASSIGNMENT_STATE_CANCELLED: AssignmentState.ValueType  # 8
 ASSIGNMENT_STATE_REFUSED: AssignmentState.ValueType  # 9
 """The unit could not be had."""
+ASSIGNMENT_STATE_PREPLANNED: AssignmentState.ValueType  # 10
+"""Decided for a time to come; holds no unit until then."""
+ASSIGNMENT_STATE_STAGED: AssignmentState.ValueType  # 11
+"""Waits near the scene (集结待命)."""
+ASSIGNMENT_STATE_TRANSPORTING: AssignmentState.ValueType  # 12
+"""Carries somebody from the scene to a hospital, a shelter or home."""
+ASSIGNMENT_STATE_AT_DESTINATION: AssignmentState.ValueType  # 13
+ASSIGNMENT_STATE_DIVERTED: AssignmentState.ValueType  # 14
+"""Sent on to another incident, under the assignment diverted_to."""
+ASSIGNMENT_STATE_WITHDRAWN: AssignmentState.ValueType  # 15
+"""Ordered out of the scene."""
 Global___AssignmentState: typing_extensions.TypeAlias = AssignmentState
+
+class _FactSource:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _FactSourceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_FactSource.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    FACT_SOURCE_UNSPECIFIED: _FactSource.ValueType  # 0
+    FACT_SOURCE_CONSOLE: _FactSource.ValueType  # 1
+    """Somebody at a console, e.g. after a radio call."""
+    FACT_SOURCE_CREW: _FactSource.ValueType  # 2
+    """The crew itself."""
+    FACT_SOURCE_DEVICE: _FactSource.ValueType  # 3
+    """A machine, e.g. a vehicle's terminal."""
+
+class FactSource(_FactSource, metaclass=_FactSourceEnumTypeWrapper):
+    """Whose word a fact is."""
+
+FACT_SOURCE_UNSPECIFIED: FactSource.ValueType  # 0
+FACT_SOURCE_CONSOLE: FactSource.ValueType  # 1
+"""Somebody at a console, e.g. after a radio call."""
+FACT_SOURCE_CREW: FactSource.ValueType  # 2
+"""The crew itself."""
+FACT_SOURCE_DEVICE: FactSource.ValueType  # 3
+"""A machine, e.g. a vehicle's terminal."""
+Global___FactSource: typing_extensions.TypeAlias = FactSource
+
+@typing.final
+class Mayday(google.protobuf.message.Message):
+    """Who is in danger, and since when."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SITUATION_FIELD_NUMBER: builtins.int
+    DECLARED_BY_FIELD_NUMBER: builtins.int
+    DECLARE_TIME_FIELD_NUMBER: builtins.int
+    situation: builtins.str
+    declared_by: builtins.str
+    @property
+    def declare_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        situation: builtins.str = ...,
+        declared_by: builtins.str = ...,
+        declare_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["declare_time", b"declare_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["declare_time", b"declare_time", "declared_by", b"declared_by", "situation", b"situation"]) -> None: ...
+
+Global___Mayday: typing_extensions.TypeAlias = Mayday
 
 @typing.final
 class Assignment(google.protobuf.message.Message):
@@ -83,6 +156,23 @@ class Assignment(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
     OPEN_POSITION_FIELD_NUMBER: builtins.int
+    STAGED_TIME_FIELD_NUMBER: builtins.int
+    TRANSPORT_TIME_FIELD_NUMBER: builtins.int
+    DESTINATION_TIME_FIELD_NUMBER: builtins.int
+    TRANSPORT_TO_FIELD_NUMBER: builtins.int
+    INITIATING_ACTION_TIME_FIELD_NUMBER: builtins.int
+    PREPLANNED_TIME_FIELD_NUMBER: builtins.int
+    DIVERTED_FROM_FIELD_NUMBER: builtins.int
+    DIVERTED_TO_FIELD_NUMBER: builtins.int
+    LAST_SOURCE_FIELD_NUMBER: builtins.int
+    LAST_RECORD_TIME_FIELD_NUMBER: builtins.int
+    LAST_LATE_FIELD_NUMBER: builtins.int
+    STATE_OVERRIDE_REASON_FIELD_NUMBER: builtins.int
+    CREW_LEADER_FIELD_NUMBER: builtins.int
+    CREW_FIELD_NUMBER: builtins.int
+    HAND_OVER_TIME_FIELD_NUMBER: builtins.int
+    MAYDAY_FIELD_NUMBER: builtins.int
+    INCIDENT_TYPE_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
@@ -98,6 +188,21 @@ class Assignment(google.protobuf.message.Message):
     position: builtins.int
     open_position: builtins.int
     """Where in the log it was asked for."""
+    transport_to: builtins.str
+    """Where somebody is or was carried."""
+    diverted_from: builtins.str
+    """The assignment that its unit came from, and the one that its unit went to."""
+    diverted_to: builtins.str
+    last_source: Global___FactSource.ValueType
+    """Whose word the last fact of its way was, when it was recorded here, and whether it was late."""
+    last_late: builtins.bool
+    state_override_reason: builtins.str
+    """Why it was last set to a state that its way does not lead to; empty for never."""
+    crew_leader: builtins.str
+    """Who leads the crew since the last hand-over, how many they are, and since when."""
+    crew: builtins.int
+    incident_type: builtins.str
+    """The incident's type (GB/T 35561) when the unit was asked for."""
     @property
     def destination(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -116,6 +221,28 @@ class Assignment(google.protobuf.message.Message):
     def clear_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
     def acknowledge_due_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def staged_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def transport_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def destination_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def initiating_action_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the first effective action at the scene (初战展开) began."""
+
+    @property
+    def preplanned_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When one that is preplanned will be asked for."""
+
+    @property
+    def last_record_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def hand_over_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def mayday(self) -> Global___Mayday:
+        """A danger to the crew's own lives that stands."""
+
     def __init__(
         self,
         *,
@@ -140,9 +267,26 @@ class Assignment(google.protobuf.message.Message):
         etag: builtins.str = ...,
         position: builtins.int = ...,
         open_position: builtins.int = ...,
+        staged_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        transport_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        destination_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        transport_to: builtins.str = ...,
+        initiating_action_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        preplanned_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        diverted_from: builtins.str = ...,
+        diverted_to: builtins.str = ...,
+        last_source: Global___FactSource.ValueType = ...,
+        last_record_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        last_late: builtins.bool = ...,
+        state_override_reason: builtins.str = ...,
+        crew_leader: builtins.str = ...,
+        crew: builtins.int = ...,
+        hand_over_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        mayday: Global___Mayday | None = ...,
+        incident_type: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "call_time", b"call_time", "clear_time", b"clear_time", "destination", b"destination", "dispatch_time", b"dispatch_time", "en_route_time", b"en_route_time", "on_scene_time", b"on_scene_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "acknowledgement_overdue", b"acknowledgement_overdue", "assignment_id", b"assignment_id", "call_time", b"call_time", "clear_time", b"clear_time", "close_reason", b"close_reason", "destination", b"destination", "dispatch_time", b"dispatch_time", "dispatched_by", b"dispatched_by", "en_route_time", b"en_route_time", "etag", b"etag", "exercise", b"exercise", "incident_id", b"incident_id", "on_scene_time", b"on_scene_time", "open_position", b"open_position", "override_reason", b"override_reason", "position", b"position", "state", b"state", "unit_id", b"unit_id", "unit_kind", b"unit_kind"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "call_time", b"call_time", "clear_time", b"clear_time", "destination", b"destination", "destination_time", b"destination_time", "dispatch_time", b"dispatch_time", "en_route_time", b"en_route_time", "hand_over_time", b"hand_over_time", "initiating_action_time", b"initiating_action_time", "last_record_time", b"last_record_time", "mayday", b"mayday", "on_scene_time", b"on_scene_time", "preplanned_time", b"preplanned_time", "staged_time", b"staged_time", "transport_time", b"transport_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "acknowledgement_overdue", b"acknowledgement_overdue", "assignment_id", b"assignment_id", "call_time", b"call_time", "clear_time", b"clear_time", "close_reason", b"close_reason", "crew", b"crew", "crew_leader", b"crew_leader", "destination", b"destination", "destination_time", b"destination_time", "dispatch_time", b"dispatch_time", "dispatched_by", b"dispatched_by", "diverted_from", b"diverted_from", "diverted_to", b"diverted_to", "en_route_time", b"en_route_time", "etag", b"etag", "exercise", b"exercise", "hand_over_time", b"hand_over_time", "incident_id", b"incident_id", "incident_type", b"incident_type", "initiating_action_time", b"initiating_action_time", "last_late", b"last_late", "last_record_time", b"last_record_time", "last_source", b"last_source", "mayday", b"mayday", "on_scene_time", b"on_scene_time", "open_position", b"open_position", "override_reason", b"override_reason", "position", b"position", "preplanned_time", b"preplanned_time", "staged_time", b"staged_time", "state", b"state", "state_override_reason", b"state_override_reason", "transport_time", b"transport_time", "transport_to", b"transport_to", "unit_id", b"unit_id", "unit_kind", b"unit_kind"]) -> None: ...
 
 Global___Assignment: typing_extensions.TypeAlias = Assignment
 
@@ -236,9 +380,12 @@ class AcknowledgeAssignmentRequest(google.protobuf.message.Message):
     ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     assignment_id: builtins.str
     etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -248,9 +395,10 @@ class AcknowledgeAssignmentRequest(google.protobuf.message.Message):
         assignment_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]) -> None: ...
 
 Global___AcknowledgeAssignmentRequest: typing_extensions.TypeAlias = AcknowledgeAssignmentRequest
 
@@ -327,9 +475,12 @@ class RecordEnRouteRequest(google.protobuf.message.Message):
     ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     assignment_id: builtins.str
     etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -339,9 +490,10 @@ class RecordEnRouteRequest(google.protobuf.message.Message):
         assignment_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]) -> None: ...
 
 Global___RecordEnRouteRequest: typing_extensions.TypeAlias = RecordEnRouteRequest
 
@@ -375,9 +527,12 @@ class RecordOnSceneRequest(google.protobuf.message.Message):
     ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     assignment_id: builtins.str
     etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -387,9 +542,10 @@ class RecordOnSceneRequest(google.protobuf.message.Message):
         assignment_id: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]) -> None: ...
 
 Global___RecordOnSceneRequest: typing_extensions.TypeAlias = RecordOnSceneRequest
 
@@ -424,10 +580,13 @@ class ClearAssignmentRequest(google.protobuf.message.Message):
     DISPOSITION_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     assignment_id: builtins.str
     disposition: builtins.str
     etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -438,9 +597,10 @@ class ClearAssignmentRequest(google.protobuf.message.Message):
         disposition: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "disposition", b"disposition", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "disposition", b"disposition", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]) -> None: ...
 
 Global___ClearAssignmentRequest: typing_extensions.TypeAlias = ClearAssignmentRequest
 

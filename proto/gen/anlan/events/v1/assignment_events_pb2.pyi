@@ -341,3 +341,388 @@ class AssignmentRefused(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
 
 Global___AssignmentRefused: typing_extensions.TypeAlias = AssignmentRefused
+
+@typing.final
+class AssignmentPreplanned(google.protobuf.message.Message):
+    """The unit was promised for a time to come: nothing is held until then."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    DISPATCH_TIME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    @property
+    def dispatch_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it will be asked for."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        dispatch_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["dispatch_time", b"dispatch_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "dispatch_time", b"dispatch_time", "incident_id", b"incident_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___AssignmentPreplanned: typing_extensions.TypeAlias = AssignmentPreplanned
+
+@typing.final
+class UnitStaged(google.protobuf.message.Message):
+    """The unit waits near the scene (集结待命) to be called forward."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    late: builtins.bool
+    """Said after a later state was known, or instead of another time: the state stays."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitStaged: typing_extensions.TypeAlias = UnitStaged
+
+@typing.final
+class UnitTransporting(google.protobuf.message.Message):
+    """The unit carries somebody from the scene to a hospital, a shelter or home."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    TO_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    to: builtins.str
+    late: builtins.bool
+    """Said after a later state was known, or instead of another time: the state stays."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        to: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "to", b"to", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitTransporting: typing_extensions.TypeAlias = UnitTransporting
+
+@typing.final
+class UnitAtDestination(google.protobuf.message.Message):
+    """The unit has arrived where it carried them."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    late: builtins.bool
+    """Said after a later state was known, or instead of another time: the state stays."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitAtDestination: typing_extensions.TypeAlias = UnitAtDestination
+
+@typing.final
+class ActionInitiated(google.protobuf.message.Message):
+    """The unit's first effective action at the scene (初战展开) began."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    late: builtins.bool
+    """Another time for what was known."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        late: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "late", b"late", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___ActionInitiated: typing_extensions.TypeAlias = ActionInitiated
+
+@typing.final
+class AssignmentOverridden(google.protobuf.message.Message):
+    """Somebody set the state although no edge of its way leads there; the state itself follows as an
+    event of its own.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    PREVIOUS_FIELD_NUMBER: builtins.int
+    TO_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    AUTHORITY_FIELD_NUMBER: builtins.int
+    OVERRIDDEN_BY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    previous: builtins.str
+    """DISPATCHED, EN_ROUTE, … as in AssignmentState."""
+    to: builtins.str
+    reason: builtins.str
+    authority: builtins.str
+    """Who or what allowed it."""
+    overridden_by: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        previous: builtins.str = ...,
+        to: builtins.str = ...,
+        reason: builtins.str = ...,
+        authority: builtins.str = ...,
+        overridden_by: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "authority", b"authority", "incident_id", b"incident_id", "occur_time", b"occur_time", "overridden_by", b"overridden_by", "previous", b"previous", "reason", b"reason", "to", b"to", "unit_id", b"unit_id"]) -> None: ...
+
+Global___AssignmentOverridden: typing_extensions.TypeAlias = AssignmentOverridden
+
+@typing.final
+class AssignmentDiverted(google.protobuf.message.Message):
+    """The unit goes to another incident at once: its crew is to be told by the other dispatch."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    TO_ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    TO_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    to_assignment_id: builtins.str
+    to_incident_id: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        to_assignment_id: builtins.str = ...,
+        to_incident_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "to_assignment_id", b"to_assignment_id", "to_incident_id", b"to_incident_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___AssignmentDiverted: typing_extensions.TypeAlias = AssignmentDiverted
+
+@typing.final
+class AssignmentWithdrawn(google.protobuf.message.Message):
+    """The unit was ordered out of the scene (撤离): its crew is to be told."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    WITHDRAWAL_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    withdrawal_id: builtins.str
+    """The order that withdrew it, perhaps with others."""
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        withdrawal_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id", "withdrawal_id", b"withdrawal_id"]) -> None: ...
+
+Global___AssignmentWithdrawn: typing_extensions.TypeAlias = AssignmentWithdrawn
+
+@typing.final
+class CrewHandedOver(google.protobuf.message.Message):
+    """One shift of the crew handed the assignment to the next."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    OUTGOING_FIELD_NUMBER: builtins.int
+    INCOMING_FIELD_NUMBER: builtins.int
+    CREW_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    outgoing: builtins.str
+    incoming: builtins.str
+    crew: builtins.int
+    """How many people go on."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        outgoing: builtins.str = ...,
+        incoming: builtins.str = ...,
+        crew: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "crew", b"crew", "incident_id", b"incident_id", "incoming", b"incoming", "occur_time", b"occur_time", "outgoing", b"outgoing", "unit_id", b"unit_id"]) -> None: ...
+
+Global___CrewHandedOver: typing_extensions.TypeAlias = CrewHandedOver
+
+@typing.final
+class MaydayDeclared(google.protobuf.message.Message):
+    """People of the unit are in danger of their own lives."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    SITUATION_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    situation: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        situation: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "situation", b"situation", "unit_id", b"unit_id"]) -> None: ...
+
+Global___MaydayDeclared: typing_extensions.TypeAlias = MaydayDeclared
+
+@typing.final
+class MaydayResolved(google.protobuf.message.Message):
+    """The danger to the people of the unit is over."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    outcome: builtins.str
+    """What became of them."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        outcome: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "outcome", b"outcome", "unit_id", b"unit_id"]) -> None: ...
+
+Global___MaydayResolved: typing_extensions.TypeAlias = MaydayResolved
