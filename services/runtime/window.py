@@ -7,8 +7,9 @@ that whoever reads it from its first message knows everything, and then hears wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NoReturn
 
 import nats.errors
@@ -28,6 +29,7 @@ FETCHED = 64
 SILENCES = 3
 FORGOTTEN_AFTER_S = 30.0
 """A reader that is gone is forgotten by the broker."""
+OUTAGES = (nats.errors.Error, TimeoutError, OSError)
 
 
 async def ensure(
@@ -39,14 +41,18 @@ async def ensure(
     )
 
 
-async def say(js: JetStreamContext, subject: str, payload: bytes) -> int:
-    """Add a message and return its sequence.  Raises what `unsaid` lists; it may be there yet."""
-    ack = await js.publish(subject, payload, timeout=ANSWER_SECONDS)
-    return int(ack.seq)
+class Unsaid(Exception):
+    """The broker is away, or refuses: the message may be there all the same."""
 
 
-UNSAID = (nats.errors.Error, TimeoutError, OSError)
-"""What `say` raises while the broker is away; a broker's own refusal is one of them too."""
+async def say(js: JetStreamContext, subject: str, payload: bytes) -> None:
+    """Add a message.  Raises Unsaid; only a client that was closed for good raises otherwise."""
+    try:
+        await js.publish(subject, payload, timeout=ANSWER_SECONDS)
+    except ConnectionClosedError:
+        raise
+    except OUTAGES as failure:
+        raise Unsaid(repr(failure)) from failure
 
 
 async def follow(
@@ -54,71 +60,74 @@ async def follow(
     stream: str,
     take: Callable[[int, bytes], None],
     caught_up: Callable[[], None] = lambda: None,
+    lost: Callable[[], None] = lambda: None,
 ) -> NoReturn:
     """Hand every message to ``take`` with its sequence, from the first that is there, for ever.
 
-    ``caught_up`` is called once the picture is whole, and again after each interruption.  A stream
-    that does not exist yet is waited for.  Only a client that was closed for good ends it.
+    ``caught_up`` is called once the picture is whole, and again after each interruption; ``lost``
+    when the broker has lost what was read, and what it holds now is read from its first message.
+    A stream that does not exist yet is waited for.  Only a client that was closed for good ends it.
     """
-    after = 0
+    reader = _Reader(js, stream, take, caught_up)
     while True:
         heed_cancellation()
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
-                last = (await js.stream_info(stream)).state.last_seq
-            if last < after:  # the broker lost its disk: what it holds now is all there is
-                after = 0
-            after = await _read(js, stream, after, last, take, caught_up)
+            if reader.after > await reader.last():
+                reader.after = 0
+                lost()
+            await reader.read()
         except ConnectionClosedError:
             raise
-        except NotFoundError:
-            pass
-        except UNSAID as failure:
+        except OUTAGES as failure:
             log.warning("window.waiting", stream=stream, error=repr(failure))
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def _read(
-    js: JetStreamContext,
-    stream: str,
-    after: int,
-    last: int,
-    take: Callable[[int, bytes], None],
-    caught_up: Callable[[], None],
-) -> int:
-    """Read until the broker is silent about messages that it has; return the last sequence."""
-    config = ConsumerConfig(
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
-        opt_start_seq=after + 1,
-        ack_policy=AckPolicy.NONE,
-        inactive_threshold=FORGOTTEN_AFTER_S,
-        mem_storage=True,
-        num_replicas=1,
-    )
-    subscription = await js.pull_subscribe("", stream=stream, config=config)
-    silences, waiting = 0, True
-    try:
-        while True:
-            heed_cancellation()
-            if waiting and after >= last:
-                waiting = False
-                caught_up()
+@dataclass(slots=True)
+class _Reader:
+    js: JetStreamContext
+    stream: str
+    take: Callable[[int, bytes], None]
+    caught_up: Callable[[], None]
+    after: int = 0
+
+    async def last(self) -> int:
+        """Return the last sequence; 0 where the stream is not there (any more)."""
+        async with asyncio.timeout(ANSWER_SECONDS):
             try:
-                messages = await subscription.fetch(FETCHED, timeout=FETCH_SECONDS)
-            except TimeoutError:
-                silences += 1
-                if silences % SILENCES == 0:
-                    info = await js.stream_info(stream)
-                    if info.state.last_seq != after:
-                        return after
-                continue
-            silences = 0
-            for message in messages:
-                after = message.metadata.sequence.stream
-                take(after, message.data)
-    finally:
-        with suppress(nats.errors.Error):
-            await subscription.unsubscribe()
+                return int((await self.js.stream_info(self.stream)).state.last_seq)
+            except NotFoundError:
+                return 0
 
-
-__all__: Sequence[str] = ["UNSAID", "ensure", "follow", "say"]
+    async def read(self) -> None:
+        """Read until the broker is silent about messages that it has, or has lost them."""
+        last = await self.last()
+        config = ConsumerConfig(
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self.after + 1,
+            ack_policy=AckPolicy.NONE,
+            inactive_threshold=FORGOTTEN_AFTER_S,
+            mem_storage=True,
+            num_replicas=1,
+        )
+        subscription = await self.js.pull_subscribe("", stream=self.stream, config=config)
+        silences, catching_up = 0, True
+        try:
+            while True:
+                heed_cancellation()
+                if catching_up and self.after >= last:
+                    catching_up = False
+                    self.caught_up()
+                try:
+                    messages = await subscription.fetch(FETCHED, timeout=FETCH_SECONDS)
+                except TimeoutError:
+                    silences += 1
+                    if silences % SILENCES == 0 and await self.last() != self.after:
+                        return
+                    continue
+                for message in messages:
+                    self.take(message.metadata.sequence.stream, message.data)
+                    self.after = message.metadata.sequence.stream
+        finally:
+            with suppress(nats.errors.Error):
+                await subscription.unsubscribe()

@@ -10,7 +10,7 @@ from uuid import uuid4
 from anlan.resources.v1 import hazard_area_service_pb2 as hazard_pb
 from anlan.resources.v1 import position_service_pb2 as pb
 from anlan.resources.v1 import unit_service_pb2 as unit_pb
-from anlan.type.v1 import place_pb2
+from anlan.type.v1 import place_pb2, read_pb2
 from services.runtime.times import to_proto
 from tests.service import Caller, request_id
 
@@ -28,16 +28,20 @@ def now() -> datetime:
 
 
 async def a_unit(units: Any, caller: Caller, home: tuple[float, float] = ANJIANG) -> str:
+    """Register a unit; return once the rows have it."""
     unit_id = fresh("boat")
     place = place_pb2.Place(
         adcode="431281102", point=place_pb2.Point(latitude=home[0], longitude=home[1])
     )
-    await units.RegisterUnit(
+    registered = await units.RegisterUnit(
         unit_pb.RegisterUnitRequest(
             request_id=request_id(), unit_id=unit_id, name="冲锋舟", kind="boat", home=place
         ),
         metadata=caller.metadata,
     )
+    seen = read_pb2.ReadOptions(min_position=registered.position)
+    request = unit_pb.GetUnitRequest(unit_id=unit_id, read=seen)
+    await units.GetUnit(request, metadata=caller.metadata)
     return unit_id
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shutil
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -54,9 +55,7 @@ def test_in_whatever_order_fixes_come_the_latest_is_kept(fixes: list[Fix]) -> No
     assert {fix.unit_id: fix for fix in board.all()} == {
         f"u{unit}": a_fix_of(unit, 3) for unit in range(3)
     }
-    assert [fix for _, fix in board.moved_after(0)] == sorted(
-        board.all(), key=lambda fix: board.cursor_of(fix.unit_id)
-    )
+    assert [fix for _, fix in board.moved_after(0)] == sorted(board.all(), key=board.cursor_of)
 
 
 def test_a_watcher_who_has_seen_a_move_is_told_only_of_later_ones() -> None:
@@ -79,11 +78,10 @@ class Stream:
         self.unread: deque[tuple[int, bytes]] = deque()
         self.last = 0
 
-    async def say(self, js: Any, subject: str, payload: bytes) -> int:
+    async def say(self, js: Any, subject: str, payload: bytes) -> None:
         self.last += 1
         self.kept.append((self.last, payload))
         self.unread.append((self.last, payload))
-        return self.last
 
     def folded(self) -> dict[str, Fix]:
         reader = Sharing(board := Board(), 1.0)
@@ -110,11 +108,10 @@ def test_what_the_stream_holds_is_always_the_whole_board(
         shared = Sharing(board := Board(), 1.0)
 
         async def play() -> None:
-            cursor = 0
             for second, moving in enumerate(rounds):
                 for unit in moving:
                     board.take(a_fix_of(unit, second))
-                cursor = await shared._say(None, cursor)  # type: ignore[arg-type]
+                await shared._say(None)  # type: ignore[arg-type]
                 while len(stream.unread) > chance.randint(0, 2):
                     shared.take(*stream.unread.popleft())
                 assert stream.folded() == {fix.unit_id: fix for fix in board.all()}
@@ -180,6 +177,25 @@ async def test_positions_outlive_a_kill_and_reach_the_other_process_after_an_out
             # Nothing older undoes what was recovered.
             [old] = await report(stub, gateway, [a_fix(kept, at - SECOND)])
             assert (old.taken, old.superseded) == (0, 1)
+
+
+async def test_a_broker_that_lost_its_disk_is_told_everything_again(
+    tmp_path: Path, tokens: Tokens, node: Node, unsteady: Broker
+) -> None:
+    gateway = tokens.caller("gateway.radio", "gateway")
+    registrar = tokens.caller("registrar.wu", "registrar")
+    service = Service.start("resources", tmp_path / "resources", tokens, node.uri, unsteady.url)
+    try:
+        async with service.channel() as channel:
+            unit_id = await a_unit(UnitServiceStub(channel), registrar)
+            await report(PositionServiceStub(channel), gateway, [a_fix(unit_id, now())])
+            await told(unsteady, unit_id)
+            unsteady.kill()
+            shutil.rmtree(unsteady.data / "jetstream")
+            unsteady.restart()
+            await told(unsteady, unit_id)
+    finally:
+        service.kill()
 
 
 async def told(broker: Broker, unit_id: str) -> None:

@@ -32,8 +32,9 @@ class Board:
     def all(self) -> Iterator[Fix]:
         return iter(self._latest.values())
 
-    def cursor_of(self, unit_id: str) -> int:
-        return self._moves[unit_id]
+    def cursor_of(self, fix: Fix) -> int:
+        """Return the cursor of a move; 0 for a fix that is not the newest."""
+        return self._moves[fix.unit_id] if self._latest.get(fix.unit_id) == fix else 0
 
     def take(self, fix: Fix) -> bool:
         """Keep the fix if it is later than what is known of its unit.

@@ -27,6 +27,8 @@ WINDOW, MARGIN = 256, 64
 """Messages that are kept; the oldest MARGIN of them are about to go, and are said again."""
 CHUNK = 4_000
 """Positions in one message: about 400 KB, of the 1 MiB that the broker takes."""
+IDLE_S = 5.0
+"""How soon it is seen that the broker lost what it held, while nobody moves."""
 
 log = structlog.get_logger()
 
@@ -39,12 +41,12 @@ class Sharing:
         self._every_s = every_s
         self._shared: dict[str, int] = {}
         self._said: OrderedDict[str, int] = OrderedDict()
-        self._last = 0
+        self._last = self._cursor = 0
         self.whole = asyncio.Event()
 
     async def follow(self, js: broker.JetStream) -> NoReturn:
         """Take in the whole picture, then what is new, for ever."""
-        await window.follow(js, STREAM, self.take, self.whole.set)
+        await window.follow(js, STREAM, self.take, self.whole.set, self._forget)
 
     def take(self, sequence: int, payload: bytes) -> None:
         for said in pb.PositionsReported.FromString(payload).positions:
@@ -57,29 +59,36 @@ class Sharing:
                 self._board.take(of_message(said))
         self._last = sequence
 
+    def _forget(self) -> None:
+        """Say everything again: the broker has lost what it held."""
+        self._said.clear()
+        self._shared.clear()
+        self._last = self._cursor = 0
+
     async def publish(self, js: broker.JetStream, *, replicas: int = 1) -> NoReturn:
         """Say who moved, at most once every ``every_s`` seconds, for ever."""
         await window.ensure(js, STREAM, SUBJECT, messages=WINDOW, replicas=replicas)
         await self.whole.wait()  # first what an earlier process said: it must not fall out unread
-        cursor = 0
         while True:
             try:
-                cursor = await self._say(js, cursor)
-            except window.UNSAID as failure:
-                log.warning("positions.unshared", units=len(self._board), error=repr(failure))
+                await self._say(js)
+            except window.Unsaid as failure:
+                log.warning("positions.unshared", units=len(self._board), error=str(failure))
+                await window.ensure(js, STREAM, SUBJECT, messages=WINDOW, replicas=replicas)
             await asyncio.sleep(self._every_s)
-            await self._board.moved(cursor)
+            await self._board.moved(self._cursor, IDLE_S)
 
-    async def _say(self, js: broker.JetStream, cursor: int) -> int:
-        """Say what moved after ``cursor``, and what is about to fall out; return how far."""
-        upto = self._board.cursor
+    async def _say(self, js: broker.JetStream) -> None:
+        """Say what moved since the last time, and what is about to fall out."""
+        cursor, upto = self._cursor, self._board.cursor
         moved = [fix for _, fix in self._board.moved_after(cursor) if self._news(fix)]
         told = {fix.unit_id for fix in moved}
         again = [fix for fix in self._falling() if fix.unit_id not in told]
         for chunk in _chunks([*moved, *again]):
             report = pb.PositionsReported(positions=[to_message(fix) for fix in chunk])
             await window.say(js, SUBJECT, report.SerializeToString())
-        return upto
+        if self._cursor == cursor:  # else the broker has just lost everything
+            self._cursor = upto
 
     def _news(self, fix: Fix) -> bool:
         return micros(fix.fixed_at) > self._shared.get(fix.unit_id, -1)

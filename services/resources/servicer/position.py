@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -29,7 +30,7 @@ from services.runtime.rejection import Invalid, NotFound, Rejection
 from services.runtime.times import said
 
 TOLD_REFUSALS = 100
-WATCH_EVERY_S = 1.0
+WATCH_EVERY_S, WATCH_PAGE = 1.0, 5_000
 
 Devices = CommandHandler[device.Command, device.State, device.Event]
 
@@ -90,45 +91,35 @@ class PositionServicer(PositionServiceServicer):
     async def GetPosition(
         self, request: pb.GetPositionRequest, context: Any
     ) -> pb.GetPositionResponse:
-        unit_id = request.unit_id
-        if request.read.WhichOneof("as_of") is None:
-            await self._reached(request.read)
-            fix = self.board.get(unit_id)
-            found = None if fix is None else self._position(fix)
-        else:
-            found = next(iter(await self._noted(request.read, unit_id)), None)
-        if found is None:
-            raise NotFound(
-                "NO_POSITION",
-                f"nobody has said where {unit_id} is",
-                unit_id=unit_id,
-            )
-        return pb.GetPositionResponse(where=found)
+        fixes, instant = await self._known(request.read, request.unit_id)
+        for fix in fixes:
+            return pb.GetPositionResponse(where=self._position(fix, instant))
+        raise NotFound(
+            "NO_POSITION",
+            f"nobody has said where {request.unit_id} is",
+            unit_id=request.unit_id,
+        )
 
     async def ListPositions(
         self, request: pb.ListPositionsRequest, context: Any
     ) -> pb.ListPositionsResponse:
         size = paging.limit(request.page_size)
-        if request.read.WhichOneof("as_of") is None:
-            await self._reached(request.read)
-            found = [self._position(fix) for fix in self.board.all()]
-        else:
-            found = await self._noted(request.read)
+        after = paging.key(request.page_token, (str,)) or ("",)
         box = request.box if request.HasField("box") else None
-        after = paging.key(request.page_token, (str,))
-        matching = sorted(
-            (
-                one
-                for one in found
-                if (not after or one.unit_id > after[0])
-                and (one.stale or not request.stale_only)
-                and _inside(box, one.point)
-            ),
-            key=lambda one: one.unit_id,
+        fixes, instant = await self._known(request.read)
+        matching = (
+            fix
+            for fix in fixes
+            if fix.unit_id > after[0]
+            and _inside(box, fix)
+            and (not request.stale_only or fix.is_stale(instant, self.limits))
         )
-        response = pb.ListPositionsResponse(positions=matching[:size])
-        if len(matching) > size:
-            response.next_page_token = paging.token(matching[size - 1].unit_id)
+        page = nsmallest(size + 1, matching, key=lambda fix: fix.unit_id)
+        response = pb.ListPositionsResponse(
+            positions=[self._position(fix, instant) for fix in page[:size]]
+        )
+        if len(page) > size:
+            response.next_page_token = paging.token(page[size - 1].unit_id)
         return response
 
     async def WatchPositions(
@@ -138,12 +129,14 @@ class PositionServicer(PositionServiceServicer):
         box = request.box if request.HasField("box") else None
         while True:
             moved = self.board.moved_after(cursor)
+            shown = [one for one in moved if _inside(box, one[1])]
+            for start in range(0, len(shown), WATCH_PAGE):
+                page, now = shown[start : start + WATCH_PAGE], self.now()
+                yield pb.WatchPositionsResponse(
+                    positions=[self._position(fix, now) for _, fix in page], cursor=page[-1][0]
+                )
             if moved:
                 cursor = moved[-1][0]
-                positions = [self._position(fix) for _, fix in moved]
-                shown = [one for one in positions if _inside(box, one.point)]
-                if shown:
-                    yield pb.WatchPositionsResponse(positions=shown, cursor=cursor)
                 await asyncio.sleep(WATCH_EVERY_S)
             await self.board.moved(cursor)
 
@@ -213,28 +206,30 @@ class PositionServicer(PositionServiceServicer):
         reading.freshen(response.freshness, seen)
         return response
 
-    async def _reached(self, options: Any) -> None:
-        """Wait for ``min_position``, as every read does, though positions have none."""
-        async with reading.rows(self.model, options, self.now()):
-            pass
+    async def _known(self, options: Any, unit_id: str = "") -> tuple[Iterable[Fix], datetime]:
+        """Return where one unit or all are, and the instant that ages count to.
 
-    async def _noted(self, options: Any, unit_id: str = "") -> list[pb.Position]:
-        """Return where units were when that last mattered, as of an instant."""
+        As of an instant: where the log says that they were when that last mattered.
+        """
         now = self.now()
         statement = select(units).where(units.c.noted_at.is_not(None))
         if unit_id:
             statement = statement.where(units.c.unit_id == unit_id)
+        past = options.WhichOneof("as_of") is not None
         async with reading.rows(self.model, options, now) as (connection, seen):
-            rows = (await connection.execute(statement)).all()
-        instant = reading.instant(options, seen, now)
-        return [messages.noted(row, instant, self.limits) for row in rows]
+            rows = (await connection.execute(statement)).all() if past else []
+        if past:
+            return map(messages.noted, rows), reading.instant(options, seen, now)
+        if not unit_id:
+            return self.board.all(), now
+        fix = self.board.get(unit_id)
+        return ([] if fix is None else [fix]), now
 
-    def _position(self, fix: Fix) -> pb.Position:
-        cursor = self.board.cursor_of(fix.unit_id)
-        return messages.position(fix, self.now(), self.limits, cursor)
+    def _position(self, fix: Fix, instant: datetime) -> pb.Position:
+        return messages.position(fix, instant, self.limits, self.board.cursor_of(fix))
 
 
-def _inside(box: place_pb2.Box | None, point: place_pb2.Point) -> bool:
+def _inside(box: place_pb2.Box | None, fix: Fix) -> bool:
     return box is None or (
-        box.south <= point.latitude <= box.north and box.west <= point.longitude <= box.east
+        box.south <= fix.latitude <= box.north and box.west <= fix.longitude <= box.east
     )

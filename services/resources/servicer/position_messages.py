@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from anlan.resources.v1 import position_service_pb2 as pb
 from anlan.type.v1 import place_pb2
 from services.resources.domain.fix import Fix, Limits
-from services.runtime.times import known, of_micros, to_proto
+from services.runtime.times import EPOCH, known, of_micros, to_proto
 
 
 def of_fix(said: pb.Fix, received_at: datetime, source: str, exercise: str) -> Fix:
@@ -36,7 +36,7 @@ def position(fix: Fix, now: datetime, limits: Limits, cursor: int) -> pb.Positio
         unit_id=fix.unit_id,
         point=place_pb2.Point(latitude=fix.latitude, longitude=fix.longitude),
         fix_time=to_proto(fix.fixed_at),
-        receive_time=to_proto(fix.received_at),
+        receive_time=to_proto(fix.received_at if fix.received_at > EPOCH else None),
         accuracy_m=fix.accuracy_m,
         speed_mps=fix.speed_mps,
         heading_deg=fix.heading_deg,
@@ -48,23 +48,20 @@ def position(fix: Fix, now: datetime, limits: Limits, cursor: int) -> pb.Positio
     )
 
 
-def noted(row: Any, now: datetime, limits: Limits) -> pb.Position:
-    """Return where the log last says that a unit was."""
+def noted(row: Any) -> Fix:
+    """Return where the log last says that a unit was; when that was heard is not in the log."""
     fixed_at = of_micros(row.noted_at)
     assert fixed_at is not None
-    fix = Fix(
+    return Fix(
         unit_id=row.unit_id,
         latitude=row.noted_latitude,
         longitude=row.noted_longitude,
         fixed_at=fixed_at,
-        received_at=fixed_at,
+        received_at=EPOCH,
         source="",
         exercise=row.exercise,
         accuracy_m=row.noted_accuracy_m,
     )
-    message = position(fix, now, limits, 0)
-    message.ClearField("receive_time")
-    return message
 
 
 def device(row: Any) -> pb.Device:
