@@ -7,6 +7,8 @@ from typing import Any
 from services.resources.domain import (
     depot,
     device,
+    force,
+    force_rules,
     hazard_area,
     need_ref,
     plot,
@@ -20,7 +22,10 @@ from services.resources.domain import (
     transfer,
     transfer_rules,
     unit,
+    unit_make,
+    unit_roster,
     unit_rules,
+    unit_status,
     whereabouts,
 )
 from services.resources.domain.lots import UNMARKED
@@ -89,12 +94,17 @@ def receipt_v2(v1: Json) -> Json:
     }
 
 
+def reserved_v2(v1: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew no forces, on whose authority a unit is ordered."""
+    return {**v1, "mandate": ""}
+
+
 UNITS: Codec[unit.Event] = Codec(
     {
         "UnitRegistered.v1": unit.UnitRegistered,
         "UnitPutInService.v1": unit.UnitPutInService,
         "UnitPutOutOfService.v1": unit.UnitPutOutOfService,
-        "UnitReserved.v1": unit.UnitReserved,
+        "UnitReserved.v2": unit.UnitReserved,
         "UnitReservationConfirmed.v1": unit.UnitReservationConfirmed,
         "UnitReservationExpired.v1": unit.UnitReservationExpired,
         "UnitReleased.v1": unit.UnitReleased,
@@ -102,6 +112,35 @@ UNITS: Codec[unit.Event] = Codec(
         "UnitPositionNoted.v1": whereabouts.UnitPositionNoted,
         "UnitEnteredHazardArea.v1": whereabouts.UnitEnteredHazardArea,
         "UnitLeftHazardArea.v1": whereabouts.UnitLeftHazardArea,
+        "UnitClassified.v1": unit_make.UnitClassified,
+        "UnitAttached.v1": unit_make.UnitAttached,
+        "UnitDetached.v1": unit_make.UnitDetached,
+        "UnitEquipped.v1": unit_make.UnitEquipped,
+        "UnitCrewAssigned.v1": unit_roster.UnitCrewAssigned,
+        "UnitCrewRelieved.v1": unit_roster.UnitCrewRelieved,
+        "UnitQualificationLapsed.v1": unit_roster.UnitQualificationLapsed,
+        "UnitShiftScheduled.v1": unit_roster.UnitShiftScheduled,
+        "UnitShiftStarted.v1": unit_roster.UnitShiftStarted,
+        "UnitShiftEnded.v1": unit_roster.UnitShiftEnded,
+        "UnitRestStarted.v1": unit_roster.UnitRestStarted,
+        "UnitRestEnded.v1": unit_roster.UnitRestEnded,
+        "UnitStatusSet.v1": unit_status.UnitStatusSet,
+        "UnitRecalled.v1": unit_status.UnitRecalled,
+    },
+    {"UnitReserved.v1": ("UnitReserved.v2", reserved_v2)},
+)
+FORCES: Codec[force.Event] = Codec(
+    {
+        "ForceRegistered.v1": force.ForceRegistered,
+        "ForceLeadAppointed.v1": force.ForceLeadAppointed,
+        "ForceRecognised.v1": force.ForceRecognised,
+        "ForceRecognitionWithdrawn.v1": force.ForceRecognitionWithdrawn,
+        "ForceInsured.v1": force.ForceInsured,
+        "MobilisationApproved.v1": force.MobilisationApproved,
+        "MobilisationWithdrawn.v1": force.MobilisationWithdrawn,
+        "ForceCalledUp.v1": force.ForceCalledUp,
+        "ForceStoodDown.v1": force.ForceStoodDown,
+        "ForceCompensated.v1": force.ForceCompensated,
     }
 )
 DEPOTS: Codec[depot.Event] = Codec({"DepotRegistered.v1": depot.DepotRegistered})
@@ -205,6 +244,13 @@ UNIT = Decider(
     decide=unit_rules.decide,
     evolve=unit_rules.evolve,
     codec=UNITS,
+)
+FORCE = Decider(
+    category="force",
+    initial=force.INITIAL,
+    decide=force_rules.decide,
+    evolve=force_rules.evolve,
+    codec=FORCES,
 )
 DEPOT = Decider(
     category="depot", initial=depot.INITIAL, decide=depot.decide, evolve=depot.evolve, codec=DEPOTS

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from services.resources.domain import whereabouts
+from services.resources.domain import unit_make, unit_roster, unit_status, whereabouts
+from services.resources.domain.mobilisation import Mandate
+from services.resources.domain.unit_make import Make
+from services.resources.domain.unit_roster import Roster
+from services.resources.domain.unit_status import Said
+from services.resources.domain.vocabulary import Rest
 from services.resources.domain.whereabouts import Whereabouts
 from services.runtime.actor import Actor
 from services.runtime.place import Place
@@ -17,6 +22,8 @@ TAKEN_UP = "taken up"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterUnit:
+    """Everything from ``type`` on may be said later as well."""
+
     by: Actor
     unit_id: str
     name: str
@@ -26,6 +33,12 @@ class RegisterUnit:
     staffing: int
     contact: str
     occurred_at: datetime
+    type: str = ""
+    attributes: tuple[str, ...] = ()
+    minimum_staffing: int = 0
+    vocabulary: str = ""
+    force_id: str = ""
+    force_class: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +59,10 @@ class PutUnitOutOfService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReserveUnit:
-    """``occurred_at`` may be years back; the hold runs out ``ttl`` after ``now``."""
+    """``occurred_at`` may be years back; the hold runs out ``ttl`` after ``now``.
+
+    ``mandate`` is on what the order rests, if the unit belongs to a force.
+    """
 
     by: Actor
     unit_id: str
@@ -56,6 +72,7 @@ class ReserveUnit:
     override_reason: str
     occurred_at: datetime
     now: datetime
+    mandate: Mandate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +86,14 @@ class ConfirmReservation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseUnit:
+    """``rest`` is what a unit of its kind is owed after it was out too long."""
+
     by: Actor
     unit_id: str
     holder: str
     reason: str
     occurred_at: datetime
+    rest: Rest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +124,9 @@ Command = (
     | ExpireReservation
     | MoveHold
     | whereabouts.Command
+    | unit_make.Command
+    | unit_roster.Command
+    | unit_status.SetUnitStatus
 )
 
 
@@ -140,7 +163,11 @@ class UnitPutOutOfService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitReserved:
-    """``override_reason`` is empty for the exclusive hold."""
+    """``override_reason`` is empty for the exclusive hold.
+
+    ``mandate`` is the basis on which a unit of a force was ordered (see `Mandate`), empty for a
+    unit without a force.
+    """
 
     unit_id: str
     adcode: str
@@ -150,6 +177,7 @@ class UnitReserved:
     expires_at: datetime
     override_reason: str
     occurred_at: datetime
+    mandate: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +222,16 @@ class UnitHoldMoved:
 HoldEvent = (
     UnitReserved | UnitReservationConfirmed | UnitReservationExpired | UnitReleased | UnitHoldMoved
 )
-Event = UnitRegistered | UnitPutInService | UnitPutOutOfService | HoldEvent | whereabouts.Event
+Event = (
+    UnitRegistered
+    | UnitPutInService
+    | UnitPutOutOfService
+    | HoldEvent
+    | unit_make.Event
+    | unit_roster.Event
+    | unit_status.Event
+    | whereabouts.Event
+)
 
 
 # State.
@@ -222,12 +259,19 @@ class OutOfService:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """``holds`` has the exclusive one first, then those that were overridden into place."""
+    """``holds`` has the exclusive one first, then those that were overridden into place.
+
+    ``out_since`` is when the first of them was confirmed, and ``said`` the newest status.
+    """
 
     registered: UnitRegistered
     out_of_service: OutOfService | None = None
     holds: tuple[Hold, ...] = ()
     whereabouts: Whereabouts = field(default_factory=Whereabouts)
+    out_since: datetime | None = None
+    make: Make = field(default_factory=Make)
+    roster: Roster = field(default_factory=Roster)
+    said: Said | None = None
 
     @property
     def adcode(self) -> str:

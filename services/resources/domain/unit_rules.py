@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
-from services.resources.domain import region, whereabouts
+from services.resources.domain import (
+    region,
+    unit_make,
+    unit_roster,
+    unit_roster_rules,
+    unit_status,
+    whereabouts,
+)
+from services.resources.domain import (
+    unit_hold_rules as hold_rules,
+)
 from services.resources.domain.unit import (
-    TAKEN_UP,
     Command,
     ConfirmReservation,
     Event,
     ExpireReservation,
-    Hold,
-    HoldEvent,
     MoveHold,
     OutOfService,
     PutUnitInService,
@@ -33,6 +39,7 @@ from services.resources.domain.unit import (
     UnitReservationExpired,
     UnitReserved,
 )
+from services.resources.domain.unit_make import Make
 from services.resources.domain.whereabouts import (
     EnterHazardArea,
     LeaveHazardArea,
@@ -41,7 +48,7 @@ from services.resources.domain.whereabouts import (
     UnitLeftHazardArea,
     UnitPositionNoted,
 )
-from services.runtime.rejection import AlreadyExists, Invalid, NotFound, Rejection
+from services.runtime.rejection import AlreadyExists, Invalid, NotFound
 
 
 def decide(command: Command, state: State) -> list[Event]:
@@ -54,15 +61,41 @@ def decide(command: Command, state: State) -> list[Event]:
         case PutUnitOutOfService():
             return put_out_of_service(command, _there(command.unit_id, state))
         case ReserveUnit():
-            return reserve(command, _there(command.unit_id, state))
+            return hold_rules.reserve(command, _there(command.unit_id, state))
         case ConfirmReservation():
-            return confirm(command, _there(command.unit_id, state))
+            return hold_rules.confirm(command, _there(command.unit_id, state))
         case ReleaseUnit():
-            return release(command, _there(command.unit_id, state))
+            return hold_rules.release(command, _there(command.unit_id, state))
         case ExpireReservation():
-            return expire(command.now, _there(command.unit_id, state))
+            return hold_rules.expire(command.now, _there(command.unit_id, state))
         case MoveHold():
-            return move(command, _there(command.unit_id, state))
+            return hold_rules.move(command, _there(command.unit_id, state))
+        case unit_roster.KeepTime():
+            unit = _there(command.unit_id, state)
+            return [*unit_roster_rules.decide(command, unit.roster, unit.adcode)]
+        case (
+            unit_make.ClassifyUnit()
+            | unit_make.AttachUnit()
+            | unit_make.DetachUnit()
+            | unit_make.EquipUnit()
+        ):
+            unit = _ours(command, state)
+            return [*unit_make.decide(command, unit.make, unit.adcode)]
+        case unit_roster.RestUnit():
+            return rest(command, _ours(command, state))
+        case (
+            unit_roster.AssignCrew()
+            | unit_roster.RelieveCrew()
+            | unit_roster.ScheduleShift()
+            | unit_roster.StartShift()
+            | unit_roster.EndShift()
+            | unit_roster.EndRest()
+        ):
+            unit = _ours(command, state)
+            return [*unit_roster_rules.decide(command, unit.roster, unit.adcode)]
+        case unit_status.SetUnitStatus():
+            unit = _ours(command, state)
+            return [*unit_status.decide(command, unit.said, unit.adcode)]
         case NotePosition() | EnterHazardArea() | LeaveHazardArea():
             unit = _there(command.unit_id, state)
             return [*whereabouts.decide(command, unit.adcode, unit.whereabouts)]
@@ -84,9 +117,11 @@ def register(command: RegisterUnit, state: State) -> list[Event]:
     )
     match state:
         case None:
-            return [registered]
-        case Unit(registered=before):
-            if replace(registered, occurred_at=before.occurred_at) == before:
+            return [registered, *_make(command)]
+        case Unit(registered=before, make=make):
+            if replace(registered, occurred_at=before.occurred_at) == before and _is_of(
+                command, make
+            ):
                 return []
             raise AlreadyExists(
                 "UNIT_EXISTS",
@@ -133,112 +168,12 @@ def put_out_of_service(command: PutUnitOutOfService, unit: Unit) -> list[Event]:
     ]
 
 
-def reserve(command: ReserveUnit, unit: Unit) -> list[Event]:
-    region.require(command.by, unit.adcode)
-    lapsed = expire(command.now, unit)
-    holds = tuple(hold for hold in unit.holds if not hold.lapsed(command.now))
-    if any(hold.holder == command.holder for hold in holds):
-        return []
-    if unit.out_of_service is not None:
-        raise _out_of_service(command.unit_id, unit.out_of_service)
-    if not holds:
-        return [*lapsed, _reserved(command, unit, "")]
-    first = holds[0]
-    own = first.held_by == command.by.subject and not first.override_reason
-    if own and first.expires_at is not None:
-        up = ReleaseUnit(
-            by=command.by,
-            unit_id=command.unit_id,
-            holder=first.holder,
-            reason=TAKEN_UP,
-            occurred_at=command.occurred_at,
-        )
-        return [*lapsed, *release(up, unit), _reserved(command, unit, "")]
-    if command.override_reason:
-        return [*lapsed, _reserved(command, unit, command.override_reason)]
-    raise _held("UNIT_HELD", command.unit_id, first)
-
-
-def confirm(command: ConfirmReservation, unit: Unit) -> list[Event]:
-    region.require(command.by, unit.adcode)
-    own = unit.hold_of(command.holder)
-    if own is None:
-        live = [hold for hold in unit.holds if not hold.lapsed(command.now)]
-        if live:
-            raise _held("UNIT_NOT_HELD", command.unit_id, live[0], requested=command.holder)
-        raise Rejection(
-            "UNIT_NOT_HELD",
-            f"{command.unit_id} is held by nobody, {command.holder} included",
-            unit_id=command.unit_id,
-            requested=command.holder,
-            holder="",
-        )
-    if own.expires_at is None:
-        return []
-    if own.lapsed(command.now):
-        raise Rejection(
-            "RESERVATION_LAPSED",
-            f"{command.holder} held {command.unit_id} until {own.expires_at.isoformat()} only",
-            unit_id=command.unit_id,
-            requested=command.holder,
-            holder="",
-            expires_at=own.expires_at.isoformat(),
-        )
-    return [
-        UnitReservationConfirmed(
-            unit_id=command.unit_id,
-            adcode=unit.adcode,
-            holder=command.holder,
-            occurred_at=command.occurred_at,
-        )
-    ]
-
-
-def release(command: ReleaseUnit, unit: Unit) -> list[Event]:
-    region.require(command.by, unit.adcode)
-    hold = unit.hold_of(command.holder)
-    if hold is None:
-        return []
-    return [
-        UnitReleased(
-            unit_id=command.unit_id,
-            adcode=unit.adcode,
-            holder=hold.holder,
-            incident_id=hold.incident_id,
-            reason=command.reason,
-            occurred_at=command.occurred_at,
-        )
-    ]
-
-
-def expire(now: datetime, unit: Unit) -> list[Event]:
-    return [
-        UnitReservationExpired(
-            unit_id=unit.registered.unit_id,
-            adcode=unit.adcode,
-            holder=hold.holder,
-            incident_id=hold.incident_id,
-            occurred_at=hold.expires_at,
-        )
-        for hold in unit.holds
-        if hold.expires_at is not None and hold.lapsed(now)
-    ]
-
-
-def move(command: MoveHold, unit: Unit) -> list[Event]:
-    hold = unit.hold_of(command.holder)
-    if hold is None or hold.incident_id == command.incident_id:
-        return []
-    return [
-        UnitHoldMoved(
-            unit_id=command.unit_id,
-            adcode=unit.adcode,
-            holder=hold.holder,
-            incident_id=command.incident_id,
-            from_incident_id=hold.incident_id,
-            occurred_at=command.occurred_at,
-        )
-    ]
+def rest(command: unit_roster.RestUnit, unit: Unit) -> list[Event]:
+    """Record that it rests; who is at work does not."""
+    live = [hold for hold in unit.holds if not hold.lapsed(command.occurred_at)]
+    if live:
+        raise hold_rules.held_by("UNIT_HELD", command.unit_id, live[0])
+    return [*unit_roster_rules.decide(command, unit.roster, unit.adcode)]
 
 
 def evolve(state: State, event: Event) -> State:
@@ -259,36 +194,36 @@ def evolve(state: State, event: Event) -> State:
             | UnitReleased()
             | UnitHoldMoved()
         ):
-            return replace(state, holds=held(state.holds, event))
-        case UnitPositionNoted() | UnitEnteredHazardArea() | UnitLeftHazardArea():
-            return replace(state, whereabouts=whereabouts.evolve(state.whereabouts, event))
-        case _:
-            assert_never(event)
-
-
-def held(holds: tuple[Hold, ...], event: HoldEvent) -> tuple[Hold, ...]:
-    """Return who holds a unit after ``event``, the exclusive hold first."""
-    match event:
-        case UnitReserved():
-            hold = Hold(
-                holder=event.holder,
-                incident_id=event.incident_id,
-                held_by=event.held_by,
-                expires_at=event.expires_at,
-                override_reason=event.override_reason,
+            holds = hold_rules.held(state.holds, event)
+            return replace(
+                state, holds=holds, out_since=hold_rules.out_since(state.out_since, holds, event)
             )
-            return (*holds, hold) if hold.override_reason else (hold, *holds)
-        case UnitReservationConfirmed(holder=holder):
-            return tuple(
-                replace(hold, expires_at=None) if hold.holder == holder else hold for hold in holds
+        case (
+            unit_make.UnitClassified()
+            | unit_make.UnitAttached()
+            | unit_make.UnitDetached()
+            | unit_make.UnitEquipped()
+        ):
+            return replace(state, make=unit_make.evolve(state.make, event))
+        case unit_status.UnitStatusSet():
+            return replace(state, said=unit_status.evolve(state.said, event))
+        case unit_status.UnitRecalled():
+            return replace(
+                state,
+                said=unit_status.evolve(state.said, event),
+                roster=replace(state.roster, resting=None),
             )
-        case UnitReservationExpired(holder=holder) | UnitReleased(holder=holder):
-            return tuple(hold for hold in holds if hold.holder != holder)
-        case UnitHoldMoved(holder=holder, incident_id=incident_id):
-            return tuple(
-                replace(hold, incident_id=incident_id) if hold.holder == holder else hold
-                for hold in holds
-            )
+        case (
+            unit_roster.UnitCrewAssigned()
+            | unit_roster.UnitCrewRelieved()
+            | unit_roster.UnitQualificationLapsed()
+            | unit_roster.UnitShiftScheduled()
+            | unit_roster.UnitShiftStarted()
+            | unit_roster.UnitShiftEnded()
+            | unit_roster.UnitRestStarted()
+            | unit_roster.UnitRestEnded()
+        ):
+            return replace(state, roster=unit_roster_rules.evolve(state.roster, event))
         case _:
             assert_never(event)
 
@@ -299,41 +234,44 @@ def _there(unit_id: str, state: State) -> Unit:
     return state
 
 
-def _reserved(command: ReserveUnit, unit: Unit, override_reason: str) -> UnitReserved:
-    return UnitReserved(
-        unit_id=command.unit_id,
-        adcode=unit.adcode,
-        holder=command.holder,
-        incident_id=command.incident_id,
-        held_by=command.by.subject,
-        expires_at=command.now + command.ttl,
-        override_reason=override_reason,
-        occurred_at=command.occurred_at,
-    )
+def _ours(
+    command: unit_make.Command | unit_roster.Command | unit_status.SetUnitStatus, state: State
+) -> Unit:
+    unit = _there(command.unit_id, state)
+    if not isinstance(command, unit_roster.KeepTime):
+        region.require(command.by, unit.adcode)
+    return unit
 
 
-def _held(reason: str, unit_id: str, hold: Hold, **more: str) -> Rejection:
-    until = "" if hold.expires_at is None else hold.expires_at.isoformat()
-    where = f" for {hold.incident_id}" if hold.incident_id else ""
-    return Rejection(
-        reason,
-        f"{unit_id} is held by {hold.holder} ({hold.held_by}){where}"
-        + (f" until {until}" if until else ""),
-        unit_id=unit_id,
-        holder=hold.holder,
-        held_by=hold.held_by,
-        incident_id=hold.incident_id,
-        expires_at=until,
-        **more,
-    )
+def _make(command: RegisterUnit) -> list[Event]:
+    """Return what a registration says beside who the unit is."""
+    said: dict[str, Any] = {
+        "by": command.by,
+        "unit_id": command.unit_id,
+        "occurred_at": command.occurred_at,
+    }
+    events: list[Event] = []
+    if command.type or command.attributes or command.minimum_staffing:
+        classify = unit_make.ClassifyUnit(
+            **said,
+            type=command.type,
+            attributes=command.attributes,
+            minimum_staffing=command.minimum_staffing,
+            vocabulary=command.vocabulary,
+        )
+        events += unit_make.decide(classify, Make(), command.home.adcode)
+    if command.force_id:
+        attach = unit_make.AttachUnit(
+            **said, force_id=command.force_id, force_class=command.force_class
+        )
+        events += unit_make.decide(attach, Make(), command.home.adcode)
+    return events
 
 
-def _out_of_service(unit_id: str, out: OutOfService) -> Rejection:
-    back = "" if out.expected_back_at is None else out.expected_back_at.isoformat()
-    return Rejection(
-        "UNIT_OUT_OF_SERVICE",
-        f"{unit_id} is out of service: {out.reason}" + (f"; back at {back}" if back else ""),
-        unit_id=unit_id,
-        out_of_service_reason=out.reason,
-        expected_back_at=back,
-    )
+def _is_of(command: RegisterUnit, make: Make) -> bool:
+    """Whether what a registration says of a unit's make, if anything, is what it is."""
+    asked = (command.type, command.attributes, command.minimum_staffing)
+    return asked in (
+        ("", (), 0),
+        (make.type, make.attributes, make.minimum_staffing),
+    ) and command.force_id in ("", make.force_id)

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from services.resources.codec import (
     DEPOT,
     DEVICE,
+    FORCE,
     HAZARD_AREA,
     NEED_REF,
     PLOT,
@@ -18,6 +19,7 @@ from services.resources.codec import (
 )
 from services.resources.projections import (
     devices,
+    forces,
     hazard_areas,
     needs,
     plots,
@@ -35,6 +37,7 @@ CATEGORIES = [
     decider.category
     for decider in (
         UNIT,
+        FORCE,
         DEPOT,
         STOCK,
         TRANSFER,
@@ -52,6 +55,8 @@ def apply(connection: Connection, recorded: Recorded) -> None:
     match recorded.category:
         case UNIT.category:
             units.apply(connection, recorded)
+        case FORCE.category:
+            forces.apply(connection, recorded)
         case DEPOT.category:
             stocks.apply_depot(connection, recorded)
         case STOCK.category:

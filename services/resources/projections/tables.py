@@ -65,12 +65,48 @@ units = Table(
     Column("noted_accuracy_m", Float),
     Column("noted_at", BigInteger),
     Column("hazard_areas", Text, nullable=False, default="[]"),
+    # What it is, who is on it and what it said last, as its stream folds them.
+    Column("make", Text, nullable=False),
+    Column("roster", Text, nullable=False),
+    Column("said", Text, nullable=False),
+    Column("said_recorded_at", BigInteger),
     # Derived from the columns above whenever they change.
     Column("status", String, nullable=False),
     Column("next_expiry", BigInteger),
+    Column("type", String, nullable=False),
+    Column("force_id", String, nullable=False),
+    Column("attributes", Text, nullable=False),
+    Column("primary_status", String, nullable=False),
+    Column("primary_reasons", Text, nullable=False),
+    Column("qualified", Text, nullable=False),
+    Column("crew_on_duty", Integer, nullable=False),
+    Column("rest_until", BigInteger),
+    Column("next_turn", BigInteger),
     *_trace(),
     Index("units_by_position", "position"),
     Index("units_by_next_expiry", "next_expiry"),
+    Index("units_by_next_turn", "next_turn"),
+    Index("units_by_force", "force_id"),
+)
+
+forces = Table(
+    "forces",
+    TABLES,
+    Column("force_id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("force_class", String, nullable=False),
+    Column("adcode", String, nullable=False),
+    Column("responsible", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    # As its stream folds them; until when each holds stands beside.
+    Column("recognised", Text, nullable=False),
+    Column("recognised_until", BigInteger),
+    Column("insured", Text, nullable=False),
+    Column("insured_until", BigInteger),
+    Column("approvals", Text, nullable=False),
+    Column("call_ups", Text, nullable=False),
+    *_trace(),
+    Index("forces_by_position", "position"),
 )
 
 depots = Table(
