@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anlan.resources.v1 import (
+    force_service_pb2,
     hazard_area_service_pb2,
     map_service_pb2,
     need_service_pb2,
@@ -17,6 +18,7 @@ from anlan.resources.v1 import (
     transfer_service_pb2,
     unit_service_pb2,
 )
+from anlan.resources.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
 from anlan.resources.v1.hazard_area_service_pb2_grpc import (
     add_HazardAreaServiceServicer_to_server,
 )
@@ -34,6 +36,7 @@ from services.resources import reactions
 from services.resources.codec import (
     DEPOT,
     DEVICE,
+    FORCE,
     HAZARD_AREA,
     NEED_REF,
     PLOT,
@@ -45,7 +48,9 @@ from services.resources.codec import (
 )
 from services.resources.domain.fix import Limits
 from services.resources.domain.items import Items
-from services.resources.policies import expiring, holds, promises, shipping
+from services.resources.domain.mobilisation import Mobilisation
+from services.resources.domain.vocabulary import UnitVocabulary
+from services.resources.policies import expiring, holds, promises, rosters, shipping
 from services.resources.positions.board import Board
 from services.resources.positions.crossings import Crossings
 from services.resources.positions.ending import Ending
@@ -57,6 +62,7 @@ from services.resources.reactions.noting import Noting
 from services.resources.reactions.plots import Plotting
 from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
 from services.resources.servicer.depots import Depots
+from services.resources.servicer.force import ForceServicer
 from services.resources.servicer.hazard_area import HazardAreaServicer, Hazards
 from services.resources.servicer.map import MapServicer
 from services.resources.servicer.need import NeedServicer
@@ -92,11 +98,10 @@ async def serve(settings: Settings) -> None:
     requests = CommandHandler(store, SUPPLY_REQUEST)
     shipments = shipping.Shipping(stocks, CommandHandler(store, TRANSFER), requests)
     promised = promises.Promises(requests, stocks)
-    expired = expiring.Expiring(stocks, model, now)
     depots = Depots(CommandHandler(store, DEPOT))
     items = reference.load(settings.reference, "items", Items)
+    forces = CommandHandler(store, FORCE)
     needs = Needs(CommandHandler(store, NEED_REF))
-    expiry = holds.Expiry(units, model, now)
     following = holds.Following(units)
     regions = reference.load(settings.reference, "regions", Regions)
     limits = reference.load(settings.reference, "positions", Limits)
@@ -107,7 +112,7 @@ async def serve(settings: Settings) -> None:
     plotting = Plotting(CommandHandler(store, PLOT))
     areas = CommandHandler(store, HAZARD_AREA)
     devices = CommandHandler(store, DEVICE)
-    ending = Ending(areas, model, now)
+    rules = reference.load(settings.reference, "mobilisation", Mobilisation)
     server = guarded_server(settings, DOMAIN)
     add_PositionServiceServicer_to_server(
         PositionServicer(
@@ -129,7 +134,20 @@ async def serve(settings: Settings) -> None:
         MapServicer(model=model, board=board, limits=limits, now=now), server.grpc
     )
     add_UnitServiceServicer_to_server(
-        UnitServicer(units=units, model=model, regions=regions, now=now), server.grpc
+        UnitServicer(
+            units=units,
+            forces=forces,
+            model=model,
+            vocabulary=reference.load(settings.reference, "units", UnitVocabulary),
+            rules=rules,
+            regions=regions,
+            now=now,
+        ),
+        server.grpc,
+    )
+    add_ForceServiceServicer_to_server(
+        ForceServicer(forces=forces, model=model, rules=rules, regions=regions, now=now),
+        server.grpc,
     )
     add_StockServiceServicer_to_server(
         StockServicer(
@@ -238,6 +256,7 @@ async def serve(settings: Settings) -> None:
                 module.DESCRIPTOR.services_by_name[name].full_name
                 for module, name in (
                     (unit_service_pb2, "UnitService"),
+                    (force_service_pb2, "ForceService"),
                     (stock_service_pb2, "StockService"),
                     (transfer_service_pb2, "TransferService"),
                     (supply_request_service_pb2, "SupplyRequestService"),
@@ -251,11 +270,17 @@ async def serve(settings: Settings) -> None:
             [model],
             [
                 broker.while_connected(settings.nats_url, "resources", on_broker),
-                Alarm(model, expiry.next_due, expiry.ring).run(now),
-                Alarm(model, ending.next_due, ending.ring).run(now),
+                *(
+                    Alarm(model, clock.next_due, clock.ring).run(now)
+                    for clock in (
+                        holds.Expiry(units, model, now),
+                        rosters.Turns(units, model, now),
+                        expiring.Expiring(stocks, model, now),
+                        Ending(areas, model, now),
+                    )
+                ),
                 Crossings(board, model, units, limits).run(),
                 *by_http,
-                Alarm(model, expired.next_due, expired.ring).run(now),
             ],
         )
     finally:

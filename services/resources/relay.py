@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
+from anlan.events.v1 import force_events_pb2 as force_pb
 from anlan.events.v1 import hazard_events_pb2 as hazard_pb
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
@@ -11,6 +12,8 @@ from anlan.events.v1 import supply_request_events_pb2 as request_pb
 from anlan.events.v1 import unit_events_pb2 as unit_pb
 from anlan.type.v1 import place_pb2
 from services.resources.codec import (
+    FORCE,
+    FORCES,
     HAZARD_AREA,
     HAZARD_AREAS,
     SHELTER,
@@ -25,12 +28,16 @@ from services.resources.codec import (
     UNITS,
 )
 from services.resources.domain import (
+    force,
     hazard_area,
     shelter,
     stock,
     supply_request,
     transfer,
     unit,
+    unit_make,
+    unit_roster,
+    unit_status,
     whereabouts,
 )
 from services.resources.servicer import polygons
@@ -45,6 +52,7 @@ SUBJECTS = [
     f"anlan.*.{category}.>"
     for category in (
         "unit",
+        "force",
         "stock",
         "transfer",
         "supply_request",
@@ -52,6 +60,7 @@ SUBJECTS = [
         "depot",
         "hazard_area",
     )
+    for category in ("unit", "force", "stock", "transfer", "shelter", "depot", "hazard_area")
 ]
 SOURCE = "/anlan/resources"
 EXPIRED = "expired"
@@ -62,6 +71,9 @@ def public(recorded: Recorded) -> Publication | None:
     match recorded.category:
         case UNIT.category:
             adcode, message = of_unit(UNITS.decode(recorded.type, recorded.data))
+        case FORCE.category:
+            told = FORCES.decode(recorded.type, recorded.data)
+            adcode, message = told.adcode, of_force(told)
         case STOCK.category:
             adcode, message = of_stock(STOCKS.decode(recorded.type, recorded.data))
         case TRANSFER.category:
@@ -144,6 +156,158 @@ def of_unit(event: unit.Event) -> tuple[str, Message | None]:
             unit.UnitReservationConfirmed() | unit.UnitHoldMoved() | whereabouts.UnitPositionNoted()
         ):
             return event.adcode, None
+        case _:
+            return event.adcode, of_keeping(event)
+
+
+def of_keeping(event: unit_make.Event | unit_roster.Event | unit_status.Event) -> Message | None:
+    """Translate what a unit is, who is on it and what it says; who its people are stays here."""
+    occur_time = to_proto(event.occurred_at)
+    match event:
+        case unit_make.UnitClassified():
+            return unit_pb.UnitClassified(
+                unit_id=event.unit_id,
+                type=event.type,
+                attributes=event.attributes,
+                minimum_staffing=event.minimum_staffing,
+                occur_time=occur_time,
+            )
+        case unit_make.UnitAttached():
+            return unit_pb.UnitAttached(
+                unit_id=event.unit_id,
+                force_id=event.force_id,
+                force_class=event.force_class,
+                occur_time=occur_time,
+            )
+        case unit_make.UnitDetached():
+            return unit_pb.UnitDetached(
+                unit_id=event.unit_id,
+                force_id=event.force_id,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case unit_status.UnitStatusSet():
+            return unit_pb.UnitStatusSet(
+                unit_id=event.unit_id,
+                word=event.word,
+                codes=event.codes,
+                source=event.source.value,
+                late=event.late,
+                occur_time=occur_time,
+            )
+        case unit_status.UnitRecalled():
+            return unit_pb.UnitRecalled(
+                unit_id=event.unit_id,
+                word=event.word,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case unit_roster.UnitRestStarted():
+            return unit_pb.UnitRestStarted(
+                unit_id=event.unit_id,
+                until_time=to_proto(event.until),
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case unit_roster.UnitRestEnded():
+            return unit_pb.UnitRestEnded(
+                unit_id=event.unit_id, reason=event.reason, occur_time=occur_time
+            )
+        case unit_roster.UnitShiftStarted():
+            return unit_pb.UnitShiftStarted(
+                unit_id=event.unit_id,
+                shift_id=event.shift_id,
+                people=len(event.member_ids),
+                occur_time=occur_time,
+            )
+        case unit_roster.UnitShiftEnded():
+            return unit_pb.UnitShiftEnded(
+                unit_id=event.unit_id,
+                shift_id=event.shift_id,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case (
+            unit_make.UnitEquipped()
+            | unit_roster.UnitCrewAssigned()
+            | unit_roster.UnitCrewRelieved()
+            | unit_roster.UnitQualificationLapsed()
+            | unit_roster.UnitShiftScheduled()
+        ):
+            return None
+
+
+def of_force(event: force.Event) -> Message | None:
+    occur_time = to_proto(event.occurred_at)
+    match event:
+        case force.ForceRegistered():
+            return force_pb.ForceRegistered(
+                force_id=event.force_id,
+                name=event.name,
+                force_class=event.force_class,
+                adcode=event.adcode,
+                occur_time=occur_time,
+            )
+        case force.ForceRecognised():
+            return force_pb.ForceRecognised(
+                force_id=event.force_id,
+                authority=event.authority,
+                level=event.level,
+                branches=event.branches,
+                valid_until_time=to_proto(event.valid_until),
+                occur_time=occur_time,
+            )
+        case force.ForceRecognitionWithdrawn():
+            return force_pb.ForceRecognitionWithdrawn(
+                force_id=event.force_id, reason=event.reason, occur_time=occur_time
+            )
+        case force.MobilisationApproved():
+            return force_pb.MobilisationApproved(
+                force_id=event.force_id,
+                approval_id=event.approval_id,
+                incident_id=event.incident_id,
+                unit_ids=event.unit_ids,
+                approved_by=event.approved_by,
+                valid_until_time=to_proto(event.valid_until),
+                occur_time=occur_time,
+            )
+        case force.MobilisationWithdrawn():
+            return force_pb.MobilisationWithdrawn(
+                force_id=event.force_id,
+                approval_id=event.approval_id,
+                incident_id=event.incident_id,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case force.ForceCalledUp():
+            return force_pb.ForceCalledUp(
+                force_id=event.force_id,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                task=event.task,
+                lacked=event.lacked,
+                override_reason=event.override_reason,
+                occur_time=occur_time,
+            )
+        case force.ForceStoodDown():
+            return force_pb.ForceStoodDown(
+                force_id=event.force_id,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                reason=event.reason,
+                occur_time=occur_time,
+            )
+        case force.ForceCompensated():
+            return force_pb.ForceCompensated(
+                force_id=event.force_id,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                amount_fen=event.amount_fen,
+                total_fen=event.total_fen,
+                occur_time=occur_time,
+            )
+        case force.ForceLeadAppointed() | force.ForceInsured():
+            return None
 
 
 def of_stock(event: stock.Event) -> tuple[str, Message | None]:

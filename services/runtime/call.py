@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 from uuid import UUID
 
@@ -23,14 +23,22 @@ class Call:
     """Read off the token and the headers.
 
     ``grants`` are the caller's capabilities, beside the one that the RPC itself needed.
+    ``office`` is the jurisdiction of the person behind a service that calls for somebody, whose
+    ``actor`` reaches as far as the service does; empty where nobody is behind the caller.
     """
 
     actor: Actor
+    office: str = ""
     grants: frozenset[str] = frozenset()
     correlation_id: str = ""
     causation_id: str = ""
     exercise: str = ""
     traceparent: str = ""
+
+    @property
+    def person(self) -> Actor:
+        """Whoever acts, with the jurisdiction that is their own."""
+        return replace(self.actor, jurisdiction=self.office) if self.office else self.actor
 
     def cause(self, request_id: str, correlation_id: str = "") -> Cause:
         """Return the cause of the command in this request; ``correlation_id`` is its incident.
@@ -86,14 +94,17 @@ def enter(call: Call) -> None:
 def of_headers(actor: Actor, headers: dict[str, str], authority: Authority) -> Call:
     """Return the call; a service may say on whose behalf it calls, nobody else may."""
     headers = {key: unquote(value) for key, value in headers.items() if isinstance(value, str)}
+    office = ""
     if SERVICE_ROLE in actor.roles and "x-actor" in headers:
         actor = Actor(
             subject=headers["x-actor"],
             roles=tuple(headers.get("x-actor-roles", "").split(",")),
             jurisdiction=actor.jurisdiction,
         )
+        office = headers.get("x-actor-jurisdiction", "")
     return Call(
         actor=actor,
+        office=office,
         grants=authority.capabilities(actor),
         correlation_id=headers.get("x-correlation-id", ""),
         causation_id=headers.get("x-causation-id", ""),
@@ -110,6 +121,7 @@ def headers_of(cause: Cause) -> tuple[tuple[str, str], ...]:
     carried = {
         "x-actor": cause.actor.subject,
         "x-actor-roles": ",".join(cause.actor.roles),
+        "x-actor-jurisdiction": cause.actor.jurisdiction,
         "x-correlation-id": cause.correlation_id,
         "x-causation-id": cause.causation_id,
         "x-exercise-id": cause.exercise,

@@ -11,6 +11,7 @@ import pytest
 from services.resources.codec import (
     DEPOTS,
     DEVICES,
+    FORCES,
     HAZARD_AREAS,
     NEEDS,
     PLOTS,
@@ -23,6 +24,7 @@ from services.resources.codec import (
 from services.runtime.codec import Codec
 
 CODECS: list[Codec[Any]] = [
+    FORCES,
     UNITS,
     DEPOTS,
     STOCKS,

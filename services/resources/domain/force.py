@@ -341,8 +341,8 @@ class Force:
     def lacks(self, rules: Mobilisation, at: datetime) -> tuple[str, ...]:
         """Return what its class requires and it does not have, or has no longer."""
         until = {
-            RECOGNITION: self.recognised and self.recognised.valid_until,
-            INSURANCE: self.insured and self.insured.valid_until,
+            RECOGNITION: self.recognised.valid_until if self.recognised else None,
+            INSURANCE: self.insured.valid_until if self.insured else None,
         }
         return lacking(rules.of(self.registered.force_class).requires, until, at)
 

@@ -48,6 +48,7 @@ from services.resources.domain.whereabouts import (
     UnitLeftHazardArea,
     UnitPositionNoted,
 )
+from services.runtime.actor import Actor
 from services.runtime.rejection import AlreadyExists, Invalid, NotFound
 
 
@@ -79,10 +80,10 @@ def decide(command: Command, state: State) -> list[Event]:
             | unit_make.DetachUnit()
             | unit_make.EquipUnit()
         ):
-            unit = _ours(command, state)
+            unit = _ours(command.by, command.unit_id, state)
             return [*unit_make.decide(command, unit.make, unit.adcode)]
         case unit_roster.RestUnit():
-            return rest(command, _ours(command, state))
+            return rest(command, _ours(command.by, command.unit_id, state))
         case (
             unit_roster.AssignCrew()
             | unit_roster.RelieveCrew()
@@ -91,10 +92,10 @@ def decide(command: Command, state: State) -> list[Event]:
             | unit_roster.EndShift()
             | unit_roster.EndRest()
         ):
-            unit = _ours(command, state)
+            unit = _ours(command.by, command.unit_id, state)
             return [*unit_roster_rules.decide(command, unit.roster, unit.adcode)]
         case unit_status.SetUnitStatus():
-            unit = _ours(command, state)
+            unit = _ours(command.by, command.unit_id, state)
             return [*unit_status.decide(command, unit.said, unit.adcode)]
         case NotePosition() | EnterHazardArea() | LeaveHazardArea():
             unit = _there(command.unit_id, state)
@@ -224,6 +225,8 @@ def evolve(state: State, event: Event) -> State:
             | unit_roster.UnitRestEnded()
         ):
             return replace(state, roster=unit_roster_rules.evolve(state.roster, event))
+        case UnitPositionNoted() | UnitEnteredHazardArea() | UnitLeftHazardArea():
+            return replace(state, whereabouts=whereabouts.evolve(state.whereabouts, event))
         case _:
             assert_never(event)
 
@@ -234,12 +237,9 @@ def _there(unit_id: str, state: State) -> Unit:
     return state
 
 
-def _ours(
-    command: unit_make.Command | unit_roster.Command | unit_status.SetUnitStatus, state: State
-) -> Unit:
-    unit = _there(command.unit_id, state)
-    if not isinstance(command, unit_roster.KeepTime):
-        region.require(command.by, unit.adcode)
+def _ours(by: Actor, unit_id: str, state: State) -> Unit:
+    unit = _there(unit_id, state)
+    region.require(by, unit.adcode)
     return unit
 
 

@@ -14,10 +14,8 @@ from enum import StrEnum
 from typing import assert_never
 
 from services.resources.domain.unit_roster import Roster
-from services.resources.domain.vocabulary import Standing
+from services.resources.domain.vocabulary import IN_SERVICE, OUT_OF_SERVICE, Standing
 from services.runtime.actor import Actor
-
-IN_SERVICE, OUT_OF_SERVICE = "InService", "OutofService"
 
 
 class Source(StrEnum):
@@ -53,6 +51,8 @@ class SetUnitStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitStatusSet:
+    """``late`` where something newer had been said already: kept, and nothing follows from it."""
+
     unit_id: str
     adcode: str
     word: str
@@ -62,6 +62,7 @@ class UnitStatusSet:
     source: Source
     set_by: str
     vocabulary: str
+    late: bool
     occurred_at: datetime
 
 
@@ -117,6 +118,7 @@ def decide(command: SetUnitStatus, said: Said | None, adcode: str) -> list[Event
             source=command.source,
             set_by=command.by.subject,
             vocabulary=command.vocabulary,
+            late=said is not None and said.occurred_at > command.occurred_at,
             occurred_at=command.occurred_at,
         )
     ]

@@ -1,6 +1,7 @@
 """What units are called and what they say of themselves: kinds, types, words.
 
-``reference/units.json``: versioned reference data, so that a county speaks its own words and every machine EIDO's codes.
+Versioned reference data (reference/units.json), so that a county speaks its own words and every
+machine EIDO's codes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from datetime import timedelta
 from enum import StrEnum
 
 from services.runtime.rejection import Invalid
+
+IN_SERVICE, OUT_OF_SERVICE = "InService", "OutofService"
 
 
 class Standing(StrEnum):
@@ -88,6 +91,18 @@ class UnitVocabulary:
                 "STATUS_WORD_UNKNOWN", field="word", got=said, allowed=", ".join(sorted(words))
             )
         return words[said]
+
+    def of_codes(self, codes: Iterable[str]) -> Word:
+        """Return what codes without a word mean: the worst that a common word says of any."""
+        said = tuple(codes)
+        standings = [
+            word.standing
+            for word in self.common_words.values()
+            if not set(word.codes).isdisjoint({*said} - {IN_SERVICE})
+            and word.standing is not Standing.AVAILABLE
+        ]
+        worst = max(standings, key=list(Standing).index, default=Standing.AVAILABLE)
+        return Word(codes=said, standing=worst)
 
     def type(self, kind: str, type_: str) -> UnitType:
         """Return a type of a kind.  Raises Invalid for one that it does not have."""

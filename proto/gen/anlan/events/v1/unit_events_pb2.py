@@ -26,7 +26,7 @@ from anlan.type.v1 import place_pb2 as anlan_dot_type_dot_v1_dot_place__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!anlan/events/v1/unit_events.proto\x12\x0f\x61nlan.events.v1\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x01\n\x0eUnitRegistered\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\x12\"\n\x04home\x18\x05 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x10UnitPutInService\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12.\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\x13UnitPutOutOfService\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa5\x01\n\x0cUnitReserved\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"o\n\x0cUnitReleased\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!anlan/events/v1/unit_events.proto\x12\x0f\x61nlan.events.v1\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x01\n\x0eUnitRegistered\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x04 \x03(\t\x12\"\n\x04home\x18\x05 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x10UnitPutInService\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12.\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"f\n\x13UnitPutOutOfService\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa5\x01\n\x0cUnitReserved\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"o\n\x0cUnitReleased\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8d\x01\n\x0eUnitClassified\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x12\n\nattributes\x18\x03 \x03(\t\x12\x18\n\x10minimum_staffing\x18\x04 \x01(\x05\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"v\n\x0cUnitAttached\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x10\n\x08\x66orce_id\x18\x02 \x01(\t\x12\x13\n\x0b\x66orce_class\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"q\n\x0cUnitDetached\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x10\n\x08\x66orce_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8b\x01\n\rUnitStatusSet\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0c\n\x04word\x18\x02 \x01(\t\x12\r\n\x05\x63odes\x18\x03 \x03(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0c\n\x04late\x18\x05 \x01(\x08\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x0cUnitRecalled\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0c\n\x04word\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x92\x01\n\x0fUnitRestStarted\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12.\n\nuntil_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\rUnitRestEnded\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12.\n\noccur_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"u\n\x10UnitShiftStarted\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x10\n\x08shift_id\x18\x02 \x01(\t\x12\x0e\n\x06people\x18\x03 \x01(\x05\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"s\n\x0eUnitShiftEnded\x12\x0f\n\x07unit_id\x18\x01 \x01(\t\x12\x10\n\x08shift_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,4 +43,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNITRESERVED']._serialized_end=639
   _globals['_UNITRELEASED']._serialized_start=641
   _globals['_UNITRELEASED']._serialized_end=752
+  _globals['_UNITCLASSIFIED']._serialized_start=755
+  _globals['_UNITCLASSIFIED']._serialized_end=896
+  _globals['_UNITATTACHED']._serialized_start=898
+  _globals['_UNITATTACHED']._serialized_end=1016
+  _globals['_UNITDETACHED']._serialized_start=1018
+  _globals['_UNITDETACHED']._serialized_end=1131
+  _globals['_UNITSTATUSSET']._serialized_start=1134
+  _globals['_UNITSTATUSSET']._serialized_end=1273
+  _globals['_UNITRECALLED']._serialized_start=1275
+  _globals['_UNITRECALLED']._serialized_end=1384
+  _globals['_UNITRESTSTARTED']._serialized_start=1387
+  _globals['_UNITRESTSTARTED']._serialized_end=1533
+  _globals['_UNITRESTENDED']._serialized_start=1535
+  _globals['_UNITRESTENDED']._serialized_end=1631
+  _globals['_UNITSHIFTSTARTED']._serialized_start=1633
+  _globals['_UNITSHIFTSTARTED']._serialized_end=1750
+  _globals['_UNITSHIFTENDED']._serialized_start=1752
+  _globals['_UNITSHIFTENDED']._serialized_end=1867
 # @@protoc_insertion_point(module_scope)

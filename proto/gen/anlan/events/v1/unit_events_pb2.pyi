@@ -162,3 +162,264 @@ class UnitReleased(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["holder", b"holder", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
 
 Global___UnitReleased: typing_extensions.TypeAlias = UnitReleased
+
+@typing.final
+class UnitClassified(google.protobuf.message.Message):
+    """What a unit is was said: a type of its kind, and codes of reference/units.json."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    ATTRIBUTES_FIELD_NUMBER: builtins.int
+    MINIMUM_STAFFING_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    type: builtins.str
+    minimum_staffing: builtins.int
+    @property
+    def attributes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        type: builtins.str = ...,
+        attributes: collections.abc.Iterable[builtins.str] | None = ...,
+        minimum_staffing: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "minimum_staffing", b"minimum_staffing", "occur_time", b"occur_time", "type", b"type", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitClassified: typing_extensions.TypeAlias = UnitClassified
+
+@typing.final
+class UnitAttached(google.protobuf.message.Message):
+    """A unit came under a force, whose class says who may order it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    FORCE_CLASS_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    force_id: builtins.str
+    force_class: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        force_id: builtins.str = ...,
+        force_class: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["force_class", b"force_class", "force_id", b"force_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitAttached: typing_extensions.TypeAlias = UnitAttached
+
+@typing.final
+class UnitDetached(google.protobuf.message.Message):
+    """A unit left its force."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    force_id: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        force_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["force_id", b"force_id", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitDetached: typing_extensions.TypeAlias = UnitDetached
+
+@typing.final
+class UnitStatusSet(google.protobuf.message.Message):
+    """What a unit says of itself, in a word and in EIDO's secondary status codes."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    WORD_FIELD_NUMBER: builtins.int
+    CODES_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    word: builtins.str
+    source: builtins.str
+    late: builtins.bool
+    @property
+    def codes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        word: builtins.str = ...,
+        codes: collections.abc.Iterable[builtins.str] | None = ...,
+        source: builtins.str = ...,
+        late: builtins.bool = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["codes", b"codes", "late", b"late", "occur_time", b"occur_time", "source", b"source", "unit_id", b"unit_id", "word", b"word"]) -> None: ...
+
+Global___UnitStatusSet: typing_extensions.TypeAlias = UnitStatusSet
+
+@typing.final
+class UnitRecalled(google.protobuf.message.Message):
+    """A unit was called back from its rest, or from whatever its word was."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    WORD_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    word: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        word: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id", "word", b"word"]) -> None: ...
+
+Global___UnitRecalled: typing_extensions.TypeAlias = UnitRecalled
+
+@typing.final
+class UnitRestStarted(google.protobuf.message.Message):
+    """A unit rests until then."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    UNTIL_TIME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    reason: builtins.str
+    @property
+    def until_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        until_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "until_time", b"until_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id", "until_time", b"until_time"]) -> None: ...
+
+Global___UnitRestStarted: typing_extensions.TypeAlias = UnitRestStarted
+
+@typing.final
+class UnitRestEnded(google.protobuf.message.Message):
+    """A unit's rest is over."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitRestEnded: typing_extensions.TypeAlias = UnitRestEnded
+
+@typing.final
+class UnitShiftStarted(google.protobuf.message.Message):
+    """A unit's shift began."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    SHIFT_ID_FIELD_NUMBER: builtins.int
+    PEOPLE_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    shift_id: builtins.str
+    people: builtins.int
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        shift_id: builtins.str = ...,
+        people: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "people", b"people", "shift_id", b"shift_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitShiftStarted: typing_extensions.TypeAlias = UnitShiftStarted
+
+@typing.final
+class UnitShiftEnded(google.protobuf.message.Message):
+    """A unit's shift ended."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    SHIFT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    shift_id: builtins.str
+    reason: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        shift_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "reason", b"reason", "shift_id", b"shift_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___UnitShiftEnded: typing_extensions.TypeAlias = UnitShiftEnded

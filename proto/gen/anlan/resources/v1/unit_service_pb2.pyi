@@ -438,6 +438,10 @@ class RegisterUnitRequest(google.protobuf.message.Message):
     STAFFING_FIELD_NUMBER: builtins.int
     CONTACT_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    ATTRIBUTES_FIELD_NUMBER: builtins.int
+    MINIMUM_STAFFING_FIELD_NUMBER: builtins.int
+    FORCE_ID_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     unit_id: builtins.str
     name: builtins.str
@@ -445,12 +449,20 @@ class RegisterUnitRequest(google.protobuf.message.Message):
     staffing: builtins.int
     contact: builtins.str
     """Who takes its calls."""
+    type: builtins.str
+    """A type of its kind, e.g. boat_1; may be said later by ClassifyUnit."""
+    minimum_staffing: builtins.int
+    """With fewer on duty it is understaffed; absent: what its type says."""
+    force_id: builtins.str
+    """The force that it belongs to; may be said later by AttachUnit."""
     @property
     def capabilities(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     @property
     def home(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def attributes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     def __init__(
         self,
         *,
@@ -463,9 +475,13 @@ class RegisterUnitRequest(google.protobuf.message.Message):
         staffing: builtins.int = ...,
         contact: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        type: builtins.str = ...,
+        attributes: collections.abc.Iterable[builtins.str] | None = ...,
+        minimum_staffing: builtins.int = ...,
+        force_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["home", b"home", "occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["capabilities", b"capabilities", "contact", b"contact", "home", b"home", "kind", b"kind", "name", b"name", "occur_time", b"occur_time", "request_id", b"request_id", "staffing", b"staffing", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "capabilities", b"capabilities", "contact", b"contact", "force_id", b"force_id", "home", b"home", "kind", b"kind", "minimum_staffing", b"minimum_staffing", "name", b"name", "occur_time", b"occur_time", "request_id", b"request_id", "staffing", b"staffing", "type", b"type", "unit_id", b"unit_id"]) -> None: ...
 
 Global___RegisterUnitRequest: typing_extensions.TypeAlias = RegisterUnitRequest
 
@@ -735,6 +751,764 @@ class ReleaseUnitResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___ReleaseUnitResponse: typing_extensions.TypeAlias = ReleaseUnitResponse
+
+@typing.final
+class ClassifyUnitRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    TYPE_FIELD_NUMBER: builtins.int
+    ATTRIBUTES_FIELD_NUMBER: builtins.int
+    MINIMUM_STAFFING_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    type: builtins.str
+    """A type of its kind in reference/units.json; empty for none."""
+    minimum_staffing: builtins.int
+    """0: what its type says."""
+    etag: builtins.str
+    @property
+    def attributes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        type: builtins.str = ...,
+        attributes: collections.abc.Iterable[builtins.str] | None = ...,
+        minimum_staffing: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "etag", b"etag", "minimum_staffing", b"minimum_staffing", "occur_time", b"occur_time", "request_id", b"request_id", "type", b"type", "unit_id", b"unit_id"]) -> None: ...
+
+Global___ClassifyUnitRequest: typing_extensions.TypeAlias = ClassifyUnitRequest
+
+@typing.final
+class ClassifyUnitResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___ClassifyUnitResponse: typing_extensions.TypeAlias = ClassifyUnitResponse
+
+@typing.final
+class AttachUnitRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    force_id: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        force_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "force_id", b"force_id", "occur_time", b"occur_time", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___AttachUnitRequest: typing_extensions.TypeAlias = AttachUnitRequest
+
+@typing.final
+class AttachUnitResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___AttachUnitResponse: typing_extensions.TypeAlias = AttachUnitResponse
+
+@typing.final
+class DetachUnitRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    reason: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___DetachUnitRequest: typing_extensions.TypeAlias = DetachUnitRequest
+
+@typing.final
+class DetachUnitResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___DetachUnitResponse: typing_extensions.TypeAlias = DetachUnitResponse
+
+@typing.final
+class EquipUnitRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    item: builtins.str
+    quantity: builtins.int
+    """From now on; 0 takes it off."""
+    note: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        item: builtins.str = ...,
+        quantity: builtins.int = ...,
+        note: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "item", b"item", "note", b"note", "occur_time", b"occur_time", "quantity", b"quantity", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___EquipUnitRequest: typing_extensions.TypeAlias = EquipUnitRequest
+
+@typing.final
+class EquipUnitResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___EquipUnitResponse: typing_extensions.TypeAlias = EquipUnitResponse
+
+@typing.final
+class AssignCrewRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    MEMBER_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    CONTACT_FIELD_NUMBER: builtins.int
+    QUALIFICATIONS_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    member_id: builtins.str
+    name: builtins.str
+    contact: builtins.str
+    etag: builtins.str
+    @property
+    def qualifications(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Qualification]:
+        """All that they hold; what is not named is held no more."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        member_id: builtins.str = ...,
+        name: builtins.str = ...,
+        contact: builtins.str = ...,
+        qualifications: collections.abc.Iterable[Global___Qualification] | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["contact", b"contact", "etag", b"etag", "member_id", b"member_id", "name", b"name", "occur_time", b"occur_time", "qualifications", b"qualifications", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___AssignCrewRequest: typing_extensions.TypeAlias = AssignCrewRequest
+
+@typing.final
+class AssignCrewResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___AssignCrewResponse: typing_extensions.TypeAlias = AssignCrewResponse
+
+@typing.final
+class RelieveCrewRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    MEMBER_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    member_id: builtins.str
+    reason: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        member_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "member_id", b"member_id", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___RelieveCrewRequest: typing_extensions.TypeAlias = RelieveCrewRequest
+
+@typing.final
+class RelieveCrewResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___RelieveCrewResponse: typing_extensions.TypeAlias = RelieveCrewResponse
+
+@typing.final
+class ScheduleShiftRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    SHIFT_ID_FIELD_NUMBER: builtins.int
+    START_TIME_FIELD_NUMBER: builtins.int
+    END_TIME_FIELD_NUMBER: builtins.int
+    MEMBER_IDS_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    shift_id: builtins.str
+    etag: builtins.str
+    @property
+    def start_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def end_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def member_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        shift_id: builtins.str = ...,
+        start_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        member_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["end_time", b"end_time", "occur_time", b"occur_time", "start_time", b"start_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["end_time", b"end_time", "etag", b"etag", "member_ids", b"member_ids", "occur_time", b"occur_time", "request_id", b"request_id", "shift_id", b"shift_id", "start_time", b"start_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___ScheduleShiftRequest: typing_extensions.TypeAlias = ScheduleShiftRequest
+
+@typing.final
+class ScheduleShiftResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___ScheduleShiftResponse: typing_extensions.TypeAlias = ScheduleShiftResponse
+
+@typing.final
+class StartShiftRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    SHIFT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    shift_id: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        shift_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "shift_id", b"shift_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___StartShiftRequest: typing_extensions.TypeAlias = StartShiftRequest
+
+@typing.final
+class StartShiftResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___StartShiftResponse: typing_extensions.TypeAlias = StartShiftResponse
+
+@typing.final
+class EndShiftRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    SHIFT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    shift_id: builtins.str
+    reason: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        shift_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "shift_id", b"shift_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___EndShiftRequest: typing_extensions.TypeAlias = EndShiftRequest
+
+@typing.final
+class EndShiftResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___EndShiftResponse: typing_extensions.TypeAlias = EndShiftResponse
+
+@typing.final
+class RestUnitRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    UNTIL_TIME_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    reason: builtins.str
+    etag: builtins.str
+    @property
+    def until_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        until_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "until_time", b"until_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "unit_id", b"unit_id", "until_time", b"until_time"]) -> None: ...
+
+Global___RestUnitRequest: typing_extensions.TypeAlias = RestUnitRequest
+
+@typing.final
+class RestUnitResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___RestUnitResponse: typing_extensions.TypeAlias = RestUnitResponse
+
+@typing.final
+class EndRestRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    reason: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___EndRestRequest: typing_extensions.TypeAlias = EndRestRequest
+
+@typing.final
+class EndRestResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___EndRestResponse: typing_extensions.TypeAlias = EndRestResponse
+
+@typing.final
+class SetUnitStatusRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    WORD_FIELD_NUMBER: builtins.int
+    CODES_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    unit_id: builtins.str
+    word: builtins.str
+    """One keystroke: a word of its kind, e.g. 归队, 待命, 用餐, 加油, 检修.  Word or codes, not both."""
+    source: Global___StatusSource.ValueType
+    etag: builtins.str
+    @property
+    def codes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """EIDO's secondary status codes, from a machine or another system that has no words."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        word: builtins.str = ...,
+        codes: collections.abc.Iterable[builtins.str] | None = ...,
+        source: Global___StatusSource.ValueType = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["codes", b"codes", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source", "unit_id", b"unit_id", "word", b"word"]) -> None: ...
+
+Global___SetUnitStatusRequest: typing_extensions.TypeAlias = SetUnitStatusRequest
+
+@typing.final
+class SetUnitStatusResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    LATE_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    late: builtins.bool
+    """Something newer was said already: this is kept, and changes nothing."""
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+        late: builtins.bool = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "late", b"late", "position", b"position"]) -> None: ...
+
+Global___SetUnitStatusResponse: typing_extensions.TypeAlias = SetUnitStatusResponse
+
+@typing.final
+class GetUnitVocabularyRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: builtins.int
+    kind: builtins.str
+    """A kind of unit, e.g. boat; empty returns what every kind has."""
+    def __init__(
+        self,
+        *,
+        kind: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["kind", b"kind"]) -> None: ...
+
+Global___GetUnitVocabularyRequest: typing_extensions.TypeAlias = GetUnitVocabularyRequest
+
+@typing.final
+class GetUnitVocabularyResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Word(google.protobuf.message.Message):
+        """A word that a unit of the kind says, and what it means."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        WORD_FIELD_NUMBER: builtins.int
+        CODES_FIELD_NUMBER: builtins.int
+        STANDING_FIELD_NUMBER: builtins.int
+        REASSIGNABLE_FIELD_NUMBER: builtins.int
+        word: builtins.str
+        standing: Global___PrimaryStatus.ValueType
+        """What it makes of a unit that is otherwise available."""
+        reassignable: builtins.bool
+        """A unit that is still held and says so could be sent elsewhere."""
+        @property
+        def codes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+            """EIDO's secondary status codes."""
+
+        def __init__(
+            self,
+            *,
+            word: builtins.str = ...,
+            codes: collections.abc.Iterable[builtins.str] | None = ...,
+            standing: Global___PrimaryStatus.ValueType = ...,
+            reassignable: builtins.bool = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["codes", b"codes", "reassignable", b"reassignable", "standing", b"standing", "word", b"word"]) -> None: ...
+
+    @typing.final
+    class Type(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        TYPE_FIELD_NUMBER: builtins.int
+        NAME_FIELD_NUMBER: builtins.int
+        MINIMUM_STAFFING_FIELD_NUMBER: builtins.int
+        ATTRIBUTES_FIELD_NUMBER: builtins.int
+        type: builtins.str
+        name: builtins.str
+        minimum_staffing: builtins.int
+        @property
+        def attributes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+        def __init__(
+            self,
+            *,
+            type: builtins.str = ...,
+            name: builtins.str = ...,
+            minimum_staffing: builtins.int = ...,
+            attributes: collections.abc.Iterable[builtins.str] | None = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "minimum_staffing", b"minimum_staffing", "name", b"name", "type", b"type"]) -> None: ...
+
+    @typing.final
+    class Code(google.protobuf.message.Message):
+        """A code and its name."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        CODE_FIELD_NUMBER: builtins.int
+        NAME_FIELD_NUMBER: builtins.int
+        code: builtins.str
+        name: builtins.str
+        def __init__(
+            self,
+            *,
+            code: builtins.str = ...,
+            name: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["code", b"code", "name", b"name"]) -> None: ...
+
+    VERSION_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    KIND_NAME_FIELD_NUMBER: builtins.int
+    WORDS_FIELD_NUMBER: builtins.int
+    TYPES_FIELD_NUMBER: builtins.int
+    ATTRIBUTES_FIELD_NUMBER: builtins.int
+    QUALIFICATIONS_FIELD_NUMBER: builtins.int
+    SECONDARY_STATUSES_FIELD_NUMBER: builtins.int
+    version: builtins.str
+    """The version of reference/units.json."""
+    source: builtins.str
+    """Where it comes from, and what of it is a sample."""
+    kind_name: builtins.str
+    """Empty for a kind that is not in it."""
+    @property
+    def words(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetUnitVocabularyResponse.Word]: ...
+    @property
+    def types(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetUnitVocabularyResponse.Type]: ...
+    @property
+    def attributes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetUnitVocabularyResponse.Code]: ...
+    @property
+    def qualifications(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetUnitVocabularyResponse.Code]: ...
+    @property
+    def secondary_statuses(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetUnitVocabularyResponse.Code]: ...
+    def __init__(
+        self,
+        *,
+        version: builtins.str = ...,
+        source: builtins.str = ...,
+        kind_name: builtins.str = ...,
+        words: collections.abc.Iterable[Global___GetUnitVocabularyResponse.Word] | None = ...,
+        types: collections.abc.Iterable[Global___GetUnitVocabularyResponse.Type] | None = ...,
+        attributes: collections.abc.Iterable[Global___GetUnitVocabularyResponse.Code] | None = ...,
+        qualifications: collections.abc.Iterable[Global___GetUnitVocabularyResponse.Code] | None = ...,
+        secondary_statuses: collections.abc.Iterable[Global___GetUnitVocabularyResponse.Code] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "kind_name", b"kind_name", "qualifications", b"qualifications", "secondary_statuses", b"secondary_statuses", "source", b"source", "types", b"types", "version", b"version", "words", b"words"]) -> None: ...
+
+Global___GetUnitVocabularyResponse: typing_extensions.TypeAlias = GetUnitVocabularyResponse
 
 @typing.final
 class GetUnitRequest(google.protobuf.message.Message):

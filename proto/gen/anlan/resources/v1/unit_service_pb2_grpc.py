@@ -65,6 +65,71 @@ class UnitServiceStub(object):
                 request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ReleaseUnitRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ReleaseUnitResponse.FromString,
                 _registered_method=True)
+        self.ClassifyUnit = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/ClassifyUnit',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ClassifyUnitRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ClassifyUnitResponse.FromString,
+                _registered_method=True)
+        self.AttachUnit = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/AttachUnit',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AttachUnitRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AttachUnitResponse.FromString,
+                _registered_method=True)
+        self.DetachUnit = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/DetachUnit',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.DetachUnitRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.DetachUnitResponse.FromString,
+                _registered_method=True)
+        self.EquipUnit = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/EquipUnit',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EquipUnitRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EquipUnitResponse.FromString,
+                _registered_method=True)
+        self.AssignCrew = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/AssignCrew',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AssignCrewRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AssignCrewResponse.FromString,
+                _registered_method=True)
+        self.RelieveCrew = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/RelieveCrew',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RelieveCrewRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RelieveCrewResponse.FromString,
+                _registered_method=True)
+        self.ScheduleShift = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/ScheduleShift',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ScheduleShiftRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ScheduleShiftResponse.FromString,
+                _registered_method=True)
+        self.StartShift = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/StartShift',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.StartShiftRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.StartShiftResponse.FromString,
+                _registered_method=True)
+        self.EndShift = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/EndShift',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndShiftRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndShiftResponse.FromString,
+                _registered_method=True)
+        self.RestUnit = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/RestUnit',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RestUnitRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RestUnitResponse.FromString,
+                _registered_method=True)
+        self.EndRest = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/EndRest',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndRestRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndRestResponse.FromString,
+                _registered_method=True)
+        self.SetUnitStatus = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/SetUnitStatus',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.SetUnitStatusRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.SetUnitStatusResponse.FromString,
+                _registered_method=True)
+        self.GetUnitVocabulary = channel.unary_unary(
+                '/anlan.resources.v1.UnitService/GetUnitVocabulary',
+                request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.GetUnitVocabularyRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.GetUnitVocabularyResponse.FromString,
+                _registered_method=True)
         self.GetUnit = channel.unary_unary(
                 '/anlan.resources.v1.UnitService/GetUnit',
                 request_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.GetUnitRequest.SerializeToString,
@@ -133,6 +198,98 @@ class UnitServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ClassifyUnit(self, request, context):
+        """Says what type of its kind a unit is, its attributes and how few can run it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AttachUnit(self, request, context):
+        """Puts a unit under a force (力量), whose class says who may order it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DetachUnit(self, request, context):
+        """Takes a unit out of its force; it stands alone then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EquipUnit(self, request, context):
+        """Says how many of an item a unit carries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AssignCrew(self, request, context):
+        """Puts a person on a unit's crew, or says anew which qualifications they hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RelieveCrew(self, request, context):
+        """Takes a person off a unit's crew and all its shifts.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ScheduleShift(self, request, context):
+        """Says who of the crew is on duty from when until when.  Begins and ends by itself in earnest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartShift(self, request, context):
+        """Begins a shift that was scheduled, before its time or in an exercise.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndShift(self, request, context):
+        """Ends a shift before its time, or calls off one that has not begun.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RestUnit(self, request, context):
+        """Lets a unit rest.  One that was out too long rests by itself when it is released.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndRest(self, request, context):
+        """Ends a rest before its time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetUnitStatus(self, request, context):
+        """Says a unit's status in one word of its kind, or in EIDO's codes.  A fact that comes late is
+        kept and undoes nothing newer; whether the unit can be assigned is nobody's to say.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetUnitVocabulary(self, request, context):
+        """Returns the words, types, attributes and qualifications of a kind, as a console offers them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUnit(self, request, context):
         """Returns one unit.
         """
@@ -193,6 +350,71 @@ def add_UnitServiceServicer_to_server(servicer, server):
                     servicer.ReleaseUnit,
                     request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ReleaseUnitRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ReleaseUnitResponse.SerializeToString,
+            ),
+            'ClassifyUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.ClassifyUnit,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ClassifyUnitRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ClassifyUnitResponse.SerializeToString,
+            ),
+            'AttachUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttachUnit,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AttachUnitRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AttachUnitResponse.SerializeToString,
+            ),
+            'DetachUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.DetachUnit,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.DetachUnitRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.DetachUnitResponse.SerializeToString,
+            ),
+            'EquipUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.EquipUnit,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EquipUnitRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EquipUnitResponse.SerializeToString,
+            ),
+            'AssignCrew': grpc.unary_unary_rpc_method_handler(
+                    servicer.AssignCrew,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AssignCrewRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.AssignCrewResponse.SerializeToString,
+            ),
+            'RelieveCrew': grpc.unary_unary_rpc_method_handler(
+                    servicer.RelieveCrew,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RelieveCrewRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RelieveCrewResponse.SerializeToString,
+            ),
+            'ScheduleShift': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScheduleShift,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ScheduleShiftRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.ScheduleShiftResponse.SerializeToString,
+            ),
+            'StartShift': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartShift,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.StartShiftRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.StartShiftResponse.SerializeToString,
+            ),
+            'EndShift': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndShift,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndShiftRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndShiftResponse.SerializeToString,
+            ),
+            'RestUnit': grpc.unary_unary_rpc_method_handler(
+                    servicer.RestUnit,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RestUnitRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.RestUnitResponse.SerializeToString,
+            ),
+            'EndRest': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndRest,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndRestRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndRestResponse.SerializeToString,
+            ),
+            'SetUnitStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetUnitStatus,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.SetUnitStatusRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.SetUnitStatusResponse.SerializeToString,
+            ),
+            'GetUnitVocabulary': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetUnitVocabulary,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.GetUnitVocabularyRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_unit__service__pb2.GetUnitVocabularyResponse.SerializeToString,
             ),
             'GetUnit': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUnit,
@@ -378,6 +600,357 @@ class UnitService(object):
             '/anlan.resources.v1.UnitService/ReleaseUnit',
             anlan_dot_resources_dot_v1_dot_unit__service__pb2.ReleaseUnitRequest.SerializeToString,
             anlan_dot_resources_dot_v1_dot_unit__service__pb2.ReleaseUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ClassifyUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/ClassifyUnit',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.ClassifyUnitRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.ClassifyUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AttachUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/AttachUnit',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.AttachUnitRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.AttachUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DetachUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/DetachUnit',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.DetachUnitRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.DetachUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EquipUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/EquipUnit',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.EquipUnitRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.EquipUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AssignCrew(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/AssignCrew',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.AssignCrewRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.AssignCrewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RelieveCrew(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/RelieveCrew',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.RelieveCrewRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.RelieveCrewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScheduleShift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/ScheduleShift',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.ScheduleShiftRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.ScheduleShiftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartShift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/StartShift',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.StartShiftRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.StartShiftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndShift(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/EndShift',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndShiftRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndShiftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RestUnit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/RestUnit',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.RestUnitRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.RestUnitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndRest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/EndRest',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndRestRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.EndRestResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetUnitStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/SetUnitStatus',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.SetUnitStatusRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.SetUnitStatusResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetUnitVocabulary(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.UnitService/GetUnitVocabulary',
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.GetUnitVocabularyRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_unit__service__pb2.GetUnitVocabularyResponse.FromString,
             options,
             channel_credentials,
             insecure,

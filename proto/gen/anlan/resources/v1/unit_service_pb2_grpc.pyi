@@ -121,6 +121,214 @@ _UnitServiceReleaseUnitType = typing_extensions.TypeVar(
     ],
 )
 
+_UnitServiceClassifyUnitType = typing_extensions.TypeVar(
+    '_UnitServiceClassifyUnitType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitRequest,
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitRequest,
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitRequest,
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse,
+    ],
+)
+
+_UnitServiceAttachUnitType = typing_extensions.TypeVar(
+    '_UnitServiceAttachUnitType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AttachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.AttachUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AttachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.AttachUnitResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AttachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.AttachUnitResponse,
+    ],
+)
+
+_UnitServiceDetachUnitType = typing_extensions.TypeVar(
+    '_UnitServiceDetachUnitType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.DetachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.DetachUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.DetachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.DetachUnitResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.DetachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.DetachUnitResponse,
+    ],
+)
+
+_UnitServiceEquipUnitType = typing_extensions.TypeVar(
+    '_UnitServiceEquipUnitType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EquipUnitRequest,
+        anlan.resources.v1.unit_service_pb2.EquipUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EquipUnitRequest,
+        anlan.resources.v1.unit_service_pb2.EquipUnitResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EquipUnitRequest,
+        anlan.resources.v1.unit_service_pb2.EquipUnitResponse,
+    ],
+)
+
+_UnitServiceAssignCrewType = typing_extensions.TypeVar(
+    '_UnitServiceAssignCrewType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AssignCrewRequest,
+        anlan.resources.v1.unit_service_pb2.AssignCrewResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AssignCrewRequest,
+        anlan.resources.v1.unit_service_pb2.AssignCrewResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AssignCrewRequest,
+        anlan.resources.v1.unit_service_pb2.AssignCrewResponse,
+    ],
+)
+
+_UnitServiceRelieveCrewType = typing_extensions.TypeVar(
+    '_UnitServiceRelieveCrewType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RelieveCrewRequest,
+        anlan.resources.v1.unit_service_pb2.RelieveCrewResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RelieveCrewRequest,
+        anlan.resources.v1.unit_service_pb2.RelieveCrewResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RelieveCrewRequest,
+        anlan.resources.v1.unit_service_pb2.RelieveCrewResponse,
+    ],
+)
+
+_UnitServiceScheduleShiftType = typing_extensions.TypeVar(
+    '_UnitServiceScheduleShiftType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftRequest,
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftRequest,
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftRequest,
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse,
+    ],
+)
+
+_UnitServiceStartShiftType = typing_extensions.TypeVar(
+    '_UnitServiceStartShiftType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.StartShiftRequest,
+        anlan.resources.v1.unit_service_pb2.StartShiftResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.StartShiftRequest,
+        anlan.resources.v1.unit_service_pb2.StartShiftResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.StartShiftRequest,
+        anlan.resources.v1.unit_service_pb2.StartShiftResponse,
+    ],
+)
+
+_UnitServiceEndShiftType = typing_extensions.TypeVar(
+    '_UnitServiceEndShiftType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndShiftRequest,
+        anlan.resources.v1.unit_service_pb2.EndShiftResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndShiftRequest,
+        anlan.resources.v1.unit_service_pb2.EndShiftResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndShiftRequest,
+        anlan.resources.v1.unit_service_pb2.EndShiftResponse,
+    ],
+)
+
+_UnitServiceRestUnitType = typing_extensions.TypeVar(
+    '_UnitServiceRestUnitType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RestUnitRequest,
+        anlan.resources.v1.unit_service_pb2.RestUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RestUnitRequest,
+        anlan.resources.v1.unit_service_pb2.RestUnitResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RestUnitRequest,
+        anlan.resources.v1.unit_service_pb2.RestUnitResponse,
+    ],
+)
+
+_UnitServiceEndRestType = typing_extensions.TypeVar(
+    '_UnitServiceEndRestType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndRestRequest,
+        anlan.resources.v1.unit_service_pb2.EndRestResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndRestRequest,
+        anlan.resources.v1.unit_service_pb2.EndRestResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndRestRequest,
+        anlan.resources.v1.unit_service_pb2.EndRestResponse,
+    ],
+)
+
+_UnitServiceSetUnitStatusType = typing_extensions.TypeVar(
+    '_UnitServiceSetUnitStatusType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusRequest,
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusRequest,
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusRequest,
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse,
+    ],
+)
+
+_UnitServiceGetUnitVocabularyType = typing_extensions.TypeVar(
+    '_UnitServiceGetUnitVocabularyType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyRequest,
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyRequest,
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyRequest,
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse,
+    ],
+)
+
 _UnitServiceGetUnitType = typing_extensions.TypeVar(
     '_UnitServiceGetUnitType',
     grpc.UnaryUnaryMultiCallable[
@@ -185,7 +393,7 @@ _UnitServiceWatchUnitsType = typing_extensions.TypeVar(
     ],
 )
 
-class UnitServiceStub(typing.Generic[_UnitServiceRegisterUnitType, _UnitServicePutUnitInServiceType, _UnitServicePutUnitOutOfServiceType, _UnitServiceReserveUnitType, _UnitServiceConfirmReservationType, _UnitServiceReleaseUnitType, _UnitServiceGetUnitType, _UnitServiceListUnitsType, _UnitServiceFindNearestUnitsType, _UnitServiceWatchUnitsType]):
+class UnitServiceStub(typing.Generic[_UnitServiceRegisterUnitType, _UnitServicePutUnitInServiceType, _UnitServicePutUnitOutOfServiceType, _UnitServiceReserveUnitType, _UnitServiceConfirmReservationType, _UnitServiceReleaseUnitType, _UnitServiceClassifyUnitType, _UnitServiceAttachUnitType, _UnitServiceDetachUnitType, _UnitServiceEquipUnitType, _UnitServiceAssignCrewType, _UnitServiceRelieveCrewType, _UnitServiceScheduleShiftType, _UnitServiceStartShiftType, _UnitServiceEndShiftType, _UnitServiceRestUnitType, _UnitServiceEndRestType, _UnitServiceSetUnitStatusType, _UnitServiceGetUnitVocabularyType, _UnitServiceGetUnitType, _UnitServiceListUnitsType, _UnitServiceFindNearestUnitsType, _UnitServiceWatchUnitsType]):
     """Keeps the units (力量): who they are, whether they can be sent, and who holds them."""
 
     @typing.overload
@@ -213,6 +421,58 @@ class UnitServiceStub(typing.Generic[_UnitServiceRegisterUnitType, _UnitServiceP
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.unit_service_pb2.ReleaseUnitRequest,
             anlan.resources.v1.unit_service_pb2.ReleaseUnitResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.ClassifyUnitRequest,
+            anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.AttachUnitRequest,
+            anlan.resources.v1.unit_service_pb2.AttachUnitResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.DetachUnitRequest,
+            anlan.resources.v1.unit_service_pb2.DetachUnitResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.EquipUnitRequest,
+            anlan.resources.v1.unit_service_pb2.EquipUnitResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.AssignCrewRequest,
+            anlan.resources.v1.unit_service_pb2.AssignCrewResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.RelieveCrewRequest,
+            anlan.resources.v1.unit_service_pb2.RelieveCrewResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.ScheduleShiftRequest,
+            anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.StartShiftRequest,
+            anlan.resources.v1.unit_service_pb2.StartShiftResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.EndShiftRequest,
+            anlan.resources.v1.unit_service_pb2.EndShiftResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.RestUnitRequest,
+            anlan.resources.v1.unit_service_pb2.RestUnitResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.EndRestRequest,
+            anlan.resources.v1.unit_service_pb2.EndRestResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.SetUnitStatusRequest,
+            anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.GetUnitVocabularyRequest,
+            anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.unit_service_pb2.GetUnitRequest,
@@ -259,6 +519,58 @@ class UnitServiceStub(typing.Generic[_UnitServiceRegisterUnitType, _UnitServiceP
             anlan.resources.v1.unit_service_pb2.ReleaseUnitResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.ClassifyUnitRequest,
+            anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.AttachUnitRequest,
+            anlan.resources.v1.unit_service_pb2.AttachUnitResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.DetachUnitRequest,
+            anlan.resources.v1.unit_service_pb2.DetachUnitResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.EquipUnitRequest,
+            anlan.resources.v1.unit_service_pb2.EquipUnitResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.AssignCrewRequest,
+            anlan.resources.v1.unit_service_pb2.AssignCrewResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.RelieveCrewRequest,
+            anlan.resources.v1.unit_service_pb2.RelieveCrewResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.ScheduleShiftRequest,
+            anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.StartShiftRequest,
+            anlan.resources.v1.unit_service_pb2.StartShiftResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.EndShiftRequest,
+            anlan.resources.v1.unit_service_pb2.EndShiftResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.RestUnitRequest,
+            anlan.resources.v1.unit_service_pb2.RestUnitResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.EndRestRequest,
+            anlan.resources.v1.unit_service_pb2.EndRestResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.SetUnitStatusRequest,
+            anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.unit_service_pb2.GetUnitVocabularyRequest,
+            anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             anlan.resources.v1.unit_service_pb2.GetUnitRequest,
             anlan.resources.v1.unit_service_pb2.GetUnitResponse,
         ],
@@ -293,6 +605,47 @@ class UnitServiceStub(typing.Generic[_UnitServiceRegisterUnitType, _UnitServiceP
 
     ReleaseUnit: _UnitServiceReleaseUnitType
     """Releases a unit from its holder."""
+
+    ClassifyUnit: _UnitServiceClassifyUnitType
+    """Says what type of its kind a unit is, its attributes and how few can run it."""
+
+    AttachUnit: _UnitServiceAttachUnitType
+    """Puts a unit under a force (力量), whose class says who may order it."""
+
+    DetachUnit: _UnitServiceDetachUnitType
+    """Takes a unit out of its force; it stands alone then."""
+
+    EquipUnit: _UnitServiceEquipUnitType
+    """Says how many of an item a unit carries."""
+
+    AssignCrew: _UnitServiceAssignCrewType
+    """Puts a person on a unit's crew, or says anew which qualifications they hold."""
+
+    RelieveCrew: _UnitServiceRelieveCrewType
+    """Takes a person off a unit's crew and all its shifts."""
+
+    ScheduleShift: _UnitServiceScheduleShiftType
+    """Says who of the crew is on duty from when until when.  Begins and ends by itself in earnest."""
+
+    StartShift: _UnitServiceStartShiftType
+    """Begins a shift that was scheduled, before its time or in an exercise."""
+
+    EndShift: _UnitServiceEndShiftType
+    """Ends a shift before its time, or calls off one that has not begun."""
+
+    RestUnit: _UnitServiceRestUnitType
+    """Lets a unit rest.  One that was out too long rests by itself when it is released."""
+
+    EndRest: _UnitServiceEndRestType
+    """Ends a rest before its time."""
+
+    SetUnitStatus: _UnitServiceSetUnitStatusType
+    """Says a unit's status in one word of its kind, or in EIDO's codes.  A fact that comes late is
+    kept and undoes nothing newer; whether the unit can be assigned is nobody's to say.
+    """
+
+    GetUnitVocabulary: _UnitServiceGetUnitVocabularyType
+    """Returns the words, types, attributes and qualifications of a kind, as a console offers them."""
 
     GetUnit: _UnitServiceGetUnitType
     """Returns one unit."""
@@ -330,6 +683,58 @@ UnitServiceAsyncStub: typing_extensions.TypeAlias = UnitServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.unit_service_pb2.ReleaseUnitRequest,
         anlan.resources.v1.unit_service_pb2.ReleaseUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitRequest,
+        anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AttachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.AttachUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.DetachUnitRequest,
+        anlan.resources.v1.unit_service_pb2.DetachUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EquipUnitRequest,
+        anlan.resources.v1.unit_service_pb2.EquipUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.AssignCrewRequest,
+        anlan.resources.v1.unit_service_pb2.AssignCrewResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RelieveCrewRequest,
+        anlan.resources.v1.unit_service_pb2.RelieveCrewResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftRequest,
+        anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.StartShiftRequest,
+        anlan.resources.v1.unit_service_pb2.StartShiftResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndShiftRequest,
+        anlan.resources.v1.unit_service_pb2.EndShiftResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.RestUnitRequest,
+        anlan.resources.v1.unit_service_pb2.RestUnitResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.EndRestRequest,
+        anlan.resources.v1.unit_service_pb2.EndRestResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusRequest,
+        anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyRequest,
+        anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.unit_service_pb2.GetUnitRequest,
@@ -399,6 +804,112 @@ class UnitServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.unit_service_pb2.ReleaseUnitResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.ReleaseUnitResponse]]:
         """Releases a unit from its holder."""
+
+    @abc.abstractmethod
+    def ClassifyUnit(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.ClassifyUnitRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.ClassifyUnitResponse]]:
+        """Says what type of its kind a unit is, its attributes and how few can run it."""
+
+    @abc.abstractmethod
+    def AttachUnit(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.AttachUnitRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.AttachUnitResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.AttachUnitResponse]]:
+        """Puts a unit under a force (力量), whose class says who may order it."""
+
+    @abc.abstractmethod
+    def DetachUnit(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.DetachUnitRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.DetachUnitResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.DetachUnitResponse]]:
+        """Takes a unit out of its force; it stands alone then."""
+
+    @abc.abstractmethod
+    def EquipUnit(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.EquipUnitRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.EquipUnitResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.EquipUnitResponse]]:
+        """Says how many of an item a unit carries."""
+
+    @abc.abstractmethod
+    def AssignCrew(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.AssignCrewRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.AssignCrewResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.AssignCrewResponse]]:
+        """Puts a person on a unit's crew, or says anew which qualifications they hold."""
+
+    @abc.abstractmethod
+    def RelieveCrew(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.RelieveCrewRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.RelieveCrewResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.RelieveCrewResponse]]:
+        """Takes a person off a unit's crew and all its shifts."""
+
+    @abc.abstractmethod
+    def ScheduleShift(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.ScheduleShiftRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.ScheduleShiftResponse]]:
+        """Says who of the crew is on duty from when until when.  Begins and ends by itself in earnest."""
+
+    @abc.abstractmethod
+    def StartShift(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.StartShiftRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.StartShiftResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.StartShiftResponse]]:
+        """Begins a shift that was scheduled, before its time or in an exercise."""
+
+    @abc.abstractmethod
+    def EndShift(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.EndShiftRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.EndShiftResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.EndShiftResponse]]:
+        """Ends a shift before its time, or calls off one that has not begun."""
+
+    @abc.abstractmethod
+    def RestUnit(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.RestUnitRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.RestUnitResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.RestUnitResponse]]:
+        """Lets a unit rest.  One that was out too long rests by itself when it is released."""
+
+    @abc.abstractmethod
+    def EndRest(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.EndRestRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.EndRestResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.EndRestResponse]]:
+        """Ends a rest before its time."""
+
+    @abc.abstractmethod
+    def SetUnitStatus(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.SetUnitStatusRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.SetUnitStatusResponse]]:
+        """Says a unit's status in one word of its kind, or in EIDO's codes.  A fact that comes late is
+        kept and undoes nothing newer; whether the unit can be assigned is nobody's to say.
+        """
+
+    @abc.abstractmethod
+    def GetUnitVocabulary(
+        self,
+        request: anlan.resources.v1.unit_service_pb2.GetUnitVocabularyRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse, collections.abc.Awaitable[anlan.resources.v1.unit_service_pb2.GetUnitVocabularyResponse]]:
+        """Returns the words, types, attributes and qualifications of a kind, as a console offers them."""
 
     @abc.abstractmethod
     def GetUnit(
