@@ -35,6 +35,7 @@ DRILLS = (
     "drills/chemical-2026.yaml",
     "tests/e2e/tour-aid.yaml",
     "tests/e2e/tour.yaml",
+    "tests/e2e/tour-forces.yaml",
     "tests/e2e/tour-map.yaml",
     "tests/e2e/tour-supplies.yaml",
 )
@@ -52,6 +53,7 @@ WATCHED: dict[str, dict[str, Any]] = {
     "dispatch.AidService/WatchAid": {"incident_id": "tour-aid"},
     "dispatch.AssignmentService/WatchAssignments": INCIDENT,
     "dispatch.NeedService/WatchForceNeeds": INCIDENT,
+    "resources.ForceService/WatchForces": {"adcode": "431281"},
     "resources.HazardAreaService/WatchHazardAreas": {"incident_id": "tour-map"},
     "resources.MapService/WatchFeatures": {"filter": {"layers": ["LAYER_INCIDENTS"]}},
     "resources.NeedService/WatchSupplyNeeds": INCIDENT,
