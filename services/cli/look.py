@@ -1,4 +1,4 @@
-"""The commands that look: timeline, board, clocks, units, statistics."""
+"""The commands that look: timeline, board, clocks, units, stock, statistics."""
 
 from __future__ import annotations
 
@@ -130,6 +130,31 @@ def units(
         bound = _moment(as_of)
         answer = link.run(lambda client: reads.units(client, kind, status, adcode, bound))
         _print(answer) if json else views.show(views.units(answer, datetime.now(UTC)))
+
+
+@app.command()
+def stock(
+    depot: Annotated[str, typer.Argument(metavar="[DEPOT]")] = "",
+    days: Annotated[
+        int, typer.Option(help="Show lots that expire within so many days.", min=1, max=3650)
+    ] = 30,
+    as_of: AsOf = "",
+    json: Json = False,  # noqa: FBT002
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Show supplies (物资) of a depot or all: too little, about to expire, on the road, on hand."""
+    with ends():
+        from services.cli import stock as stockroom  # noqa: PLC0415
+        from services.cli import views  # noqa: PLC0415
+
+        link = Link(port_base, data, token, address or (), ca)
+        bound = _moment(as_of)
+        answer = link.run(lambda client: stockroom.read(client, depot, days, bound))
+        _print(answer) if json else views.show(stockroom.view(answer, datetime.now(UTC)))
 
 
 @stats.command("response-times")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from services.cli import views
+from services.cli import stock, views
 from services.cli.rpc import find, plain
 
 NOW = datetime(2026, 6, 17, 18, 0, tzinfo=UTC)
@@ -123,6 +123,55 @@ def test_units_name_their_holder() -> None:
     told = text(views.units(answer("ListUnits", units=[unit]), NOW))
     assert "assigned" in told
     assert "flood (a7)" in told
+
+
+def test_the_keeper_sees_first_what_is_wrong_and_where_the_rest_is() -> None:
+    legs = [
+        {"stop": {"name": "洗马渡口"}, "carrier": "湘N12345"},
+        {"stop": {"depot_id": "tuokou"}, "carrier": "冲锋舟"},
+    ]
+    of = {"depot_id": "city", "item": "water"}
+    road = {
+        "transfer_id": "t1",
+        "item": "water",
+        "from_depot_id": "city",
+        "to_depot_id": "tuokou",
+        "quantity": 380,
+        "damaged": 2,
+        "legs": legs,
+        "current_leg": 2,
+        "incident_id": "flood",
+    }
+    items = answer(
+        "resources.StockService/ListItems",
+        items=[{"item": "water", "name": "饮用水", "unit": "箱"}],
+    )
+    told = text(
+        stock.view(
+            {
+                "stocks": answer(stock.STOCKS, stocks=[{**of, "on_hand": 617, "minimum": 700}])[
+                    "stocks"
+                ],
+                "transfers": answer(stock.ROADS, transfers=[road])["transfers"],
+                "expiring": answer(
+                    stock.EXPIRING, lots=[{**of, "expire_date": "2026-06-01", "expired": True}]
+                )["lots"],
+                "alarms": answer(
+                    stock.ALARMS, alarms=[{**of, "depot_name": "市库", "usable": 617}]
+                )["alarms"],
+                "items": {one["item"]: one for one in items["items"]},
+                "freshness": FRESH,
+            },
+            NOW,
+        )
+    )
+
+    assert told.index("1 below minimum") < told.index("1 lots expired") < told.index("1 stocks")
+    assert "2026-06-01 EXPIRED" in told
+    assert "378 of 380" in told
+    assert "at 洗马渡口" in told, "it waits for its second leg"
+    assert "饮用水 water（箱）" in told
+    assert "position 42" in told
 
 
 @pytest.mark.parametrize(
