@@ -364,7 +364,7 @@ async def test_a_stocktake_closes_with_two_names(supply: Supply) -> None:
             "RecordStocktake", **of, lots=lots, reason="错发", witnessed_by="storekeeper.sun"
         )
     )
-    done = {**of, "lots": lots, "reason": "错发", "witnessed_by": "qi"}
+    done: dict[str, Any] = {**of, "lots": lots, "reason": "错发", "witnessed_by": "qi"}
     await supply.call("RecordStocktake", **done)
     again = await supply.call("RecordStocktake", **done)
 
@@ -408,7 +408,7 @@ async def on_record(store: EventStore, stream: str, type_: str) -> Recorded:
 
 
 async def test_only_what_is_on_the_list_is_taken_in(supply: Supply) -> None:
-    of = {"depot_id": supply.city, "quantity": 1, "origin": "省厅"}
+    of: dict[str, Any] = {"depot_id": supply.city, "quantity": 1, "origin": "省厅"}
     unknown = await refusal(supply.call("ReceiveStock", **of, item="sandbags"))
     no_day = await refusal(supply.call("ReceiveStock", **of, item=ITEM, expire_date="2026-02-30"))
     listed = await supply.call("ListItems", class_code="101", page_size=2)
