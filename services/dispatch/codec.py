@@ -14,6 +14,8 @@ from services.dispatch.domain.aid import commands as aid_commands
 from services.dispatch.domain.aid import decider as aid_decider
 from services.dispatch.domain.aid import events as aid_events
 from services.dispatch.domain.aid import state as aid_state
+from services.dispatch.domain.recommendation import decider as recommendation
+from services.dispatch.domain.run_card import decider as run_card
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -90,6 +92,17 @@ ROLL_CALL_CODEC: Codec[roll_call.Event] = Codec(
 WITHDRAWAL_CODEC: Codec[withdrawal.Event] = Codec(
     {"WithdrawalOrdered.v1": withdrawal.WithdrawalOrdered}
 )
+RUN_CARD_CODEC: Codec[run_card.Event] = Codec(
+    {
+        "RunCardDrafted.v1": run_card.RunCardDrafted,
+        "RunCardRevised.v1": run_card.RunCardRevised,
+        "RunCardPublished.v1": run_card.RunCardPublished,
+        "RunCardRetired.v1": run_card.RunCardRetired,
+    }
+)
+RECOMMENDATION_CODEC: Codec[recommendation.Event] = Codec(
+    {"RecommendationMade.v1": recommendation.RecommendationMade}
+)
 
 ASSIGNMENT: Decider[assignment.Command, assignment.State, events.Event] = Decider(
     category="assignment",
@@ -132,4 +145,20 @@ WITHDRAWAL: Decider[withdrawal.Command, withdrawal.State, withdrawal.Event] = De
     decide=withdrawal.decide,
     evolve=withdrawal.evolve,
     codec=WITHDRAWAL_CODEC,
+)
+RUN_CARD: Decider[run_card.Command, run_card.State, run_card.Event] = Decider(
+    category="runcard",
+    initial=run_card.INITIAL,
+    decide=run_card.decide,
+    evolve=run_card.evolve,
+    codec=RUN_CARD_CODEC,
+)
+RECOMMENDATION: Decider[recommendation.Command, recommendation.State, recommendation.Event] = (
+    Decider(
+        category="recommendation",
+        initial=recommendation.INITIAL,
+        decide=recommendation.decide,
+        evolve=recommendation.evolve,
+        codec=RECOMMENDATION_CODEC,
+    )
 )

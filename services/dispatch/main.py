@@ -10,17 +10,36 @@ from typing import Any
 from anlan.dispatch.v1 import aid_service_pb2 as aid_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.dispatch.v1 import need_service_pb2 as need_pb
+from anlan.dispatch.v1 import recommendation_service_pb2 as recommendation_pb
+from anlan.dispatch.v1 import run_card_service_pb2 as run_card_pb
 from anlan.dispatch.v1.aid_service_pb2_grpc import add_AidServiceServicer_to_server
 from anlan.dispatch.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
 from anlan.dispatch.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
-from services.dispatch.codec import AID, ASSIGNMENT, INCIDENT_REF, NEED_REF
+from anlan.dispatch.v1.recommendation_service_pb2_grpc import (
+    add_RecommendationServiceServicer_to_server,
+)
+from anlan.dispatch.v1.run_card_service_pb2_grpc import add_RunCardServiceServicer_to_server
+from services.dispatch.codec import (
+    AID,
+    ASSIGNMENT,
+    INCIDENT_REF,
+    NEED_REF,
+    RECOMMENDATION,
+    RUN_CARD,
+)
 from services.dispatch.domain.assignment.ways import Ways
+from services.dispatch.domain.mobilisation import Mobilisation
+from services.dispatch.domain.recommendation.inputs import Coverage, Rules
 from services.dispatch.policies import clocks, incidents, lending, needs, releasing
+from services.dispatch.policies.cards import Cards
+from services.dispatch.policies.fleet import Fleet
 from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.lending import Lending
 from services.dispatch.policies.moving import Moving
 from services.dispatch.policies.needs import Needs
+from services.dispatch.policies.recommending import Recommending
 from services.dispatch.policies.releasing import Releasing
+from services.dispatch.policies.routing import Routing
 from services.dispatch.policies.sending import Sending
 from services.dispatch.policies.units import Units
 from services.dispatch.projections import DISPATCH
@@ -28,6 +47,9 @@ from services.dispatch.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.dispatch.servicer.aid import AidServicer, Defaults
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.dispatch.servicer.need import NeedServicer
+from services.dispatch.servicer.recommendation import RecommendationServicer
+from services.dispatch.servicer.run_card import RunCardServicer
+from services.dispatch.settings import DispatchSettings
 from services.runtime import app, broker, reference
 from services.runtime.alarm import Alarm
 from services.runtime.handle import CommandHandler
@@ -47,6 +69,8 @@ NAMES = [
     aid_pb.DESCRIPTOR.services_by_name["AidService"].full_name,
     pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name,
     need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,
+    run_card_pb.DESCRIPTOR.services_by_name["RunCardService"].full_name,
+    recommendation_pb.DESCRIPTOR.services_by_name["RecommendationService"].full_name,
 ]
 
 
@@ -81,6 +105,7 @@ async def wired(
     aids = CommandHandler(store, AID)
     lent = Lending(aids=aids, units=units)
     aid_due = clocks.AidClock(store, aids)
+    recommending = _recommending(settings, Cards(model, known, command), Fleet(resources, now), now)
     regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
     add_AssignmentServiceServicer_to_server(
@@ -110,6 +135,7 @@ async def wired(
         server.grpc,
     )
     add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
+    _add_recommendations(server, store, model, recommending, regions)
 
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
@@ -141,6 +167,7 @@ async def wired(
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
         return [
             publish(js),
+            recommending.fleet.follow_positions(js),
             inbox(
                 js=js,
                 stream="ANLAN_COMMAND",
@@ -179,6 +206,7 @@ async def wired(
         ]
 
     tasks = [
+        recommending.fleet.follow(),
         broker.while_connected(settings.nats_url, "dispatch", on_broker),
         Alarm(model, clocks.next_overdue, overdue.ring).run(now),
         Alarm(model, clocks.next_aid_due, aid_due.ring).run(now),
@@ -187,10 +215,53 @@ async def wired(
     try:
         yield server, model, tasks
     finally:
-        await resources.close()
-        await command.close()
-        await model.close()
-        await store.close()
+        for opened in (recommending.routing, resources, command, model, store):
+            await opened.close()
+
+
+def _recommending(
+    settings: Settings, cards: Cards, fleet: Fleet, now: Callable[[], datetime]
+) -> Recommending:
+    ours, folder = DispatchSettings(**settings.model_dump()), settings.reference
+    return Recommending(
+        cards=cards,
+        fleet=fleet,
+        routing=Routing(ours.osrm_url, ours.osrm_profile),
+        rules=reference.load(folder, "recommendation", Rules),
+        coverage=reference.load(folder, "coverage", Coverage),
+        mobilisation=reference.load(folder, "mobilisation", Mobilisation),
+        now=now,
+    )
+
+
+def _add_recommendations(
+    server: Server,
+    store: EventStore,
+    model: ReadModel,
+    recommending: Recommending,
+    regions: Regions,
+) -> None:
+    add_RunCardServiceServicer_to_server(
+        RunCardServicer(
+            handler=CommandHandler(store, RUN_CARD),
+            cards=recommending.cards,
+            model=model,
+            regions=regions,
+            now=recommending.now,
+        ),
+        server.grpc,
+    )
+    add_RecommendationServiceServicer_to_server(
+        RecommendationServicer(
+            handler=CommandHandler(store, RECOMMENDATION),
+            recommending=recommending,
+            store=store,
+            model=model,
+            regions=regions,
+            now=recommending.now,
+        ),
+        server.grpc,
+    )
 
 
 def ways(settings: Settings) -> Ways:

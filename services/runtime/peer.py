@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,18 @@ class Peer:
                 except grpc.aio.AioRpcError as error:
                     raise to_rejection(error) from None
         raise AssertionError  # reraise=True: the loop returns or raises
+
+    async def watch(self, method: Any, request: Any) -> AsyncIterator[Any]:
+        """Yield what a streaming ``method`` sends, in this service's own name.
+
+        Raises the refusal that ended it; a stream that the other side ends, ends.
+        """
+        metadata = (("authorization", f"Bearer {self._read_token()}"),)
+        try:
+            async for message in method(request, metadata=metadata):
+                yield message
+        except grpc.aio.AioRpcError as error:
+            raise to_rejection(error) from None
 
     async def close(self) -> None:
         await self.channel.close()

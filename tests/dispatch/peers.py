@@ -44,6 +44,8 @@ class Units(UnitServiceServicer):
     exercises: set[str] = field(default_factory=set)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     position: int = 0
+    fleet: dict[str, pb.Unit] = field(default_factory=dict)
+    told: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def holder(self, unit_id: str) -> str:
         hold = self.holds.get(unit_id)
@@ -74,6 +76,35 @@ class Units(UnitServiceServicer):
             await _unavailable(context)
         unit = pb.Unit(unit_id=request.unit_id, kind=self.kinds[request.unit_id])
         return pb.GetUnitResponse(unit=unit)
+
+    async def ListUnits(self, request: pb.ListUnitsRequest, context: Any) -> pb.ListUnitsResponse:
+        if "ListUnits" in self.down:
+            await _unavailable(context)
+        response = pb.ListUnitsResponse(units=self.fleet.values())
+        response.freshness.position = max(self.position, request.read.min_position)
+        return response
+
+    async def WatchUnits(self, request: pb.WatchUnitsRequest, context: Any) -> Any:
+        if "ListUnits" in self.down:
+            await _unavailable(context)
+        sent = request.resume_position
+        while True:
+            news = [unit for unit in self.fleet.values() if unit.position > sent]
+            for unit in sorted(news, key=lambda unit: unit.position):
+                sent = unit.position
+                yield pb.WatchUnitsResponse(unit=unit, matches=True, position=sent)
+            async with self.told:
+                await self.told.wait()
+
+    async def tell(self, unit: pb.Unit) -> int:
+        """Let a unit be known as it is here, and return the position of that news."""
+        self.position += 1
+        unit.position = self.position
+        self.fleet[unit.unit_id] = unit
+        self.kinds[unit.unit_id] = unit.kind
+        async with self.told:
+            self.told.notify_all()
+        return self.position
 
     async def _answered(
         self, name: str, request: Any, context: Any, headers: dict[str, str]

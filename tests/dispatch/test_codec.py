@@ -13,11 +13,14 @@ from services.dispatch.codec import (
     ASSIGNMENT_CODEC,
     INCIDENT_REF_CODEC,
     NEED_REF_CODEC,
+    RECOMMENDATION_CODEC,
     ROLL_CALL_CODEC,
+    RUN_CARD_CODEC,
     WITHDRAWAL_CODEC,
 )
 from services.runtime.codec import Codec
 from tests.dispatch.aid import facts as aid
+from tests.dispatch.cards import RUN_CARD_FACTS, made
 from tests.dispatch.facts import ALL
 
 CODECS: list[Codec[Any]] = [
@@ -27,6 +30,8 @@ CODECS: list[Codec[Any]] = [
     NEED_REF_CODEC,
     ROLL_CALL_CODEC,
     WITHDRAWAL_CODEC,
+    RUN_CARD_CODEC,
+    RECOMMENDATION_CODEC,
 ]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 
@@ -55,3 +60,12 @@ def test_what_is_written_is_read_back(event: object) -> None:
 @pytest.mark.parametrize("event", aid.ALL, ids=lambda event: type(event).__name__)
 def test_what_is_said_of_mutual_aid_is_read_back(event: Any) -> None:
     assert AID_CODEC.decode(*AID_CODEC.encode(event)) == event
+
+
+@pytest.mark.parametrize("event", RUN_CARD_FACTS, ids=lambda event: type(event).__name__)
+def test_what_is_said_of_run_cards_is_read_back(event: Any) -> None:
+    assert RUN_CARD_CODEC.decode(*RUN_CARD_CODEC.encode(event)) == event
+
+
+def test_all_that_a_recommendation_rests_on_is_read_back() -> None:
+    assert RECOMMENDATION_CODEC.decode(*RECOMMENDATION_CODEC.encode(made)) == made

@@ -37,6 +37,7 @@ DRILLS = (
     "tests/e2e/tour.yaml",
     "tests/e2e/tour-forces.yaml",
     "tests/e2e/tour-map.yaml",
+    "tests/e2e/tour-runcards.yaml",
     "tests/e2e/tour-supplies.yaml",
 )
 INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
@@ -54,6 +55,8 @@ WATCHED: dict[str, dict[str, Any]] = {
     "dispatch.AssignmentService/WatchAssignments": INCIDENT,
     "dispatch.NeedService/WatchForceNeeds": INCIDENT,
     "resources.ForceService/WatchForces": {"adcode": "431281"},
+    "dispatch.RecommendationService/WatchRecommendations": {"incident_id": "tour-runcards"},
+    "dispatch.RunCardService/WatchRunCards": {"adcode": "431281"},
     "resources.HazardAreaService/WatchHazardAreas": {"incident_id": "tour-map"},
     "resources.MapService/WatchFeatures": {"filter": {"layers": ["LAYER_INCIDENTS"]}},
     "resources.NeedService/WatchSupplyNeeds": INCIDENT,

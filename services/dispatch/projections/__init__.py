@@ -4,13 +4,32 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from services.dispatch.codec import AID, ASSIGNMENT, INCIDENT_REF, NEED_REF, ROLL_CALL
-from services.dispatch.projections import aid, assignments, incidents, needs, roll_calls
+from services.dispatch.codec import (
+    AID,
+    ASSIGNMENT,
+    INCIDENT_REF,
+    NEED_REF,
+    RECOMMENDATION,
+    ROLL_CALL,
+    RUN_CARD,
+)
+from services.dispatch.projections import (
+    aid,
+    assignments,
+    incidents,
+    needs,
+    recommendations,
+    roll_calls,
+    run_cards,
+)
 from services.dispatch.projections.tables import TABLES
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-CATEGORIES = [decider.category for decider in (AID, ASSIGNMENT, INCIDENT_REF, NEED_REF, ROLL_CALL)]
+CATEGORIES = [
+    decider.category
+    for decider in (AID, ASSIGNMENT, INCIDENT_REF, NEED_REF, ROLL_CALL, RUN_CARD, RECOMMENDATION)
+]
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:
@@ -25,6 +44,10 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             needs.apply(connection, recorded)
         case ROLL_CALL.category:
             roll_calls.apply(connection, recorded)
+        case RUN_CARD.category:
+            run_cards.apply(connection, recorded)
+        case RECOMMENDATION.category:
+            recommendations.apply(connection, recorded)
 
 
-DISPATCH = Projection(name="dispatch.v3", categories=CATEGORIES, tables=TABLES, apply=apply)
+DISPATCH = Projection(name="dispatch.v5", categories=CATEGORIES, tables=TABLES, apply=apply)

@@ -9,17 +9,24 @@ from services.dispatch.codec import (
     AID_CODEC,
     ASSIGNMENT,
     ASSIGNMENT_CODEC,
+    RECOMMENDATION,
+    RECOMMENDATION_CODEC,
     ROLL_CALL,
     ROLL_CALL_CODEC,
+    RUN_CARD,
+    RUN_CARD_CODEC,
     WITHDRAWAL,
     WITHDRAWAL_CODEC,
 )
-from services.dispatch.relay import accountability, aid, assignments
+from services.dispatch.relay import accountability, aid, assignments, run_cards
 from services.runtime.published import Publication
 from services.runtime.recorded import Recorded
 
 STREAM = "ANLAN_DISPATCH"
-CATEGORIES = tuple(decider.category for decider in (ASSIGNMENT, AID, ROLL_CALL, WITHDRAWAL))
+CATEGORIES = tuple(
+    decider.category
+    for decider in (ASSIGNMENT, AID, ROLL_CALL, WITHDRAWAL, RUN_CARD, RECOMMENDATION)
+)
 SUBJECTS = tuple(f"anlan.*.{category}.>" for category in CATEGORIES)
 
 
@@ -47,6 +54,12 @@ def _told(recorded: Recorded) -> tuple[str, Message | None]:
         case WITHDRAWAL.category:
             ordered = WITHDRAWAL_CODEC.decode(recorded.type, recorded.data)
             return ordered.adcode, accountability.of_withdrawal(ordered)
+        case RUN_CARD.category:
+            card = RUN_CARD_CODEC.decode(recorded.type, recorded.data)
+            return card.adcode, run_cards.message(card)
+        case RECOMMENDATION.category:
+            made = RECOMMENDATION_CODEC.decode(recorded.type, recorded.data)
+            return made.adcode, run_cards.recommended(made)
         case _:
             event = ASSIGNMENT_CODEC.decode(recorded.type, recorded.data)
             return event.adcode, assignments.message(event)

@@ -1,0 +1,93 @@
+"""Move-up (增援补位): which areas the picks strip bare, and who could cover them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from services.dispatch.domain.geometry import metres
+from services.dispatch.domain.recommendation import gate
+from services.dispatch.domain.recommendation.inputs import Area, Candidate, Inputs, Rules
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveUp:
+    unit_id: str
+    arrival_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """An area of which ``left`` units are left.  ``before``: it was short already."""
+
+    adcode: str
+    name: str
+    kinds: tuple[str, ...]
+    minimum: int
+    left: int
+    before: bool
+    move_ups: tuple[MoveUp, ...]
+
+
+def reach_s(unit: Candidate, area: Area, rules: Rules) -> float | None:
+    """Return the seconds until a unit is at an area's point; None without a position."""
+    if unit.latitude is None or unit.longitude is None:
+        return None
+    away = metres((unit.latitude, unit.longitude), (area.latitude, area.longitude))
+    return round(rules.pace_of(unit.kind).turnout_s + gate.travel_s(away, unit.kind, rules), 1)
+
+
+def gaps(asked: Inputs, picked: Collection[str]) -> tuple[Gap, ...]:
+    """Return the areas that lose a unit to the picks and are under their minimum then.
+
+    Who could move up neither is picked nor leaves another area under its own minimum.
+    """
+    ready = [unit for unit in asked.candidates if gate.standing(unit, asked.at) is None]
+    covering = {area: _covering(area, ready, asked.rules) for area in asked.areas}
+    left = {area: units - set(picked) for area, units in covering.items()}
+    return tuple(
+        Gap(
+            adcode=area.adcode,
+            name=area.name,
+            kinds=area.kinds,
+            minimum=area.minimum,
+            left=len(left[area]),
+            before=len(units) < area.minimum,
+            move_ups=_move_ups(area, ready, picked, left, asked.rules),
+        )
+        for area, units in covering.items()
+        if len(left[area]) < min(area.minimum, len(units))
+    )
+
+
+def _covering(area: Area, ready: Collection[Candidate], rules: Rules) -> set[str]:
+    found = set()
+    for unit in ready:
+        at = reach_s(unit, area, rules)
+        if unit.kind in area.kinds and at is not None and at <= area.within_s:
+            found.add(unit.unit_id)
+    return found
+
+
+def _move_ups(
+    area: Area,
+    ready: Collection[Candidate],
+    picked: Collection[str],
+    left: dict[Area, set[str]],
+    rules: Rules,
+) -> tuple[MoveUp, ...]:
+    needed = {
+        unit_id for other, units in left.items() if len(units) <= other.minimum for unit_id in units
+    }
+    could = [
+        (at, unit.unit_id)
+        for unit in ready
+        if unit.kind in area.kinds
+        and unit.unit_id not in needed
+        and unit.unit_id not in picked
+        and unit.unit_id not in left[area]
+        and (at := reach_s(unit, area, rules)) is not None
+    ]
+    return tuple(
+        MoveUp(unit_id=unit_id, arrival_s=at) for at, unit_id in sorted(could)[: rules.move_ups]
+    )
