@@ -60,7 +60,6 @@ SUBJECTS = [
         "depot",
         "hazard_area",
     )
-    for category in ("unit", "force", "stock", "transfer", "shelter", "depot", "hazard_area")
 ]
 SOURCE = "/anlan/resources"
 EXPIRED = "expired"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from anlan.events.v1 import shelter_events_pb2, stock_events_pb2, unit_events_pb2
-from services.resources.relay import public
+from services.resources.relay import SUBJECTS, public
 from services.runtime.published import Publication
 from tests.resources import history
 from tests.resources.world import World
@@ -102,3 +102,7 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "PeopleDischarged",
         "ShelterClosed",
     }
+
+
+def test_no_subject_is_bound_twice() -> None:
+    assert len(SUBJECTS) == len(set(SUBJECTS))
