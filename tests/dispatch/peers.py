@@ -21,7 +21,7 @@ from anlan.resources.v1.unit_service_pb2_grpc import (
     add_UnitServiceServicer_to_server,
 )
 from services.runtime.refusals import of_exception
-from services.runtime.rejection import NotFound, Rejection
+from services.runtime.rejection import AlreadyExists, NotFound, Rejection
 
 
 @dataclass
@@ -42,6 +42,9 @@ class Units(UnitServiceServicer):
     obeyed: set[str] = field(default_factory=set)
     effects: Counter[str] = field(default_factory=Counter)
     exercises: set[str] = field(default_factory=set)
+    homes: dict[str, str] = field(default_factory=dict)
+    out_of_service: dict[str, str] = field(default_factory=dict)
+    changed: asyncio.Condition = field(default_factory=asyncio.Condition)
     let_go: asyncio.Event = field(default_factory=asyncio.Event)
     position: int = 0
     fleet: dict[str, pb.Unit] = field(default_factory=dict)
@@ -75,6 +78,8 @@ class Units(UnitServiceServicer):
         if "GetUnit" in self.down:
             await _unavailable(context)
         unit = pb.Unit(unit_id=request.unit_id, kind=self.kinds[request.unit_id])
+        if hold := self.holds.get(request.unit_id):
+            unit.holds.add(holder=hold.holder)
         return pb.GetUnitResponse(unit=unit)
 
     async def ListUnits(self, request: pb.ListUnitsRequest, context: Any) -> pb.ListUnitsResponse:
@@ -106,6 +111,24 @@ class Units(UnitServiceServicer):
             self.told.notify_all()
         return self.position
 
+    async def RegisterUnit(
+        self, request: pb.RegisterUnitRequest, context: Any
+    ) -> pb.RegisterUnitResponse:
+        await self._answered("RegisterUnit", request, context, {})
+        return pb.RegisterUnitResponse(position=self.position)
+
+    async def PutUnitInService(
+        self, request: pb.PutUnitInServiceRequest, context: Any
+    ) -> pb.PutUnitInServiceResponse:
+        await self._answered("PutUnitInService", request, context, {})
+        return pb.PutUnitInServiceResponse(position=self.position)
+
+    async def PutUnitOutOfService(
+        self, request: pb.PutUnitOutOfServiceRequest, context: Any
+    ) -> pb.PutUnitOutOfServiceResponse:
+        await self._answered("PutUnitOutOfService", request, context, {})
+        return pb.PutUnitOutOfServiceResponse(position=self.position)
+
     async def _answered(
         self, name: str, request: Any, context: Any, headers: dict[str, str]
     ) -> None:
@@ -120,6 +143,8 @@ class Units(UnitServiceServicer):
                 self.position += 1
                 self.obeyed.add(request.request_id)
                 self.effects[name, request.unit_id] += 1  # type: ignore[index]
+                async with self.changed:
+                    self.changed.notify_all()
         if name in self.mute:
             await _unavailable(context)
 
@@ -128,6 +153,8 @@ class Units(UnitServiceServicer):
             raise NotFound("NO_SUCH_UNIT", f"no unit {request.unit_id}", unit_id=request.unit_id)
         now = datetime.now(UTC)
         hold = self.holds.get(request.unit_id)
+        if request.unit_id in self.out_of_service and not (hold and hold.holder == request.holder):
+            raise Rejection("UNIT_OUT_OF_SERVICE", unit_id=request.unit_id)
         if hold and (hold.expires_at is None or hold.expires_at > now):
             if hold.holder == request.holder:
                 return False
@@ -153,6 +180,21 @@ class Units(UnitServiceServicer):
             raise Rejection("RESERVATION_LAPSED", unit_id=request.unit_id)
         hold.expires_at = None
         return True
+
+    def _RegisterUnit(self, request: pb.RegisterUnitRequest, _: Any) -> bool:
+        if request.unit_id in self.kinds:
+            raise AlreadyExists("UNIT_EXISTS", unit_id=request.unit_id)
+        self.kinds[request.unit_id] = request.kind
+        self.homes[request.unit_id] = request.home.adcode
+        return True
+
+    def _PutUnitInService(self, request: pb.PutUnitInServiceRequest, _: Any) -> bool:
+        return self.out_of_service.pop(request.unit_id, None) is not None
+
+    def _PutUnitOutOfService(self, request: pb.PutUnitOutOfServiceRequest, _: Any) -> bool:
+        before = self.out_of_service.get(request.unit_id)
+        self.out_of_service[request.unit_id] = request.reason
+        return before != request.reason
 
     def _ReleaseUnit(self, request: pb.ReleaseUnitRequest, _: Any) -> bool:
         hold = self.holds.get(request.unit_id)
