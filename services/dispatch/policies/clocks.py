@@ -66,9 +66,9 @@ class AidClock:
 
     async def ring(self, aid_id: str, due_at: datetime) -> Written:
         """Tell that answers are late or that units overstay, in the exercise of the request."""
-        [request, *_] = await self._store.read(f"aid_request-{aid_id}")
-        moment = int(due_at.timestamp() * 1000)  # an aid has several deadlines
-        cause = Cause.reaction(request, f"dispatch.on_aid_due.{moment}")
+        *_, newest = await self._store.read(f"aid_request-{aid_id}")
+        # One instant may be due again after what it rang for was answered: not the same ringing.
+        cause = Cause.reaction(newest, "dispatch.on_aid_due")
         command = RingAid(aid_id=aid_id, due_at=due_at)
         return await self._aids.handle(aid_id, command, _by_clock(cause))
 

@@ -34,6 +34,8 @@ from tests.dispatch.aid.facts import OTHER, PARTNER, UNTIL, boat, request
 from tests.dispatch.facts import DISPATCHER, NOW, minute
 
 SPACE = UUID(int=11)
+DELAYED = 3
+"""One message of so many waits in the network until something brings it."""
 HELPERS = {"431225": PARTNER, "431221": OTHER}
 helpers = st.sampled_from(sorted(HELPERS))
 replies = st.sampled_from(list(Reply))
@@ -192,7 +194,7 @@ class MutualAid(RuleBasedStateMachine):
             return
         before = len(self.store.log)
         command = commands.RingAid(aid_id="aid1", due_at=due)
-        message = Message(uuid5(SPACE, f"ring {due}"), command, DISPATCHER)
+        message = Message(uuid5(SPACE, f"ring {before}"), command, DISPATCHER)
         self.deliver(message, process)
         assert len(self.store.log) > before or due not in self.state.dues(), (
             "it would ring for ever"
@@ -288,6 +290,8 @@ class MutualAid(RuleBasedStateMachine):
             **fields,
         )
         self.sent.append(Message(uuid5(SPACE, str(len(self.sent))), command, by))
+        if self.clock % DELAYED:
+            self.deliver(self.sent[-1], self.clock % 2)
 
     def deliver(self, message: Message, process: int) -> None:
         cause = Cause(
