@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -26,8 +27,10 @@ from services.resources.reactions.plots import plotted
 from services.resources.servicer import geojson
 from services.resources.servicer.distance import metres
 from services.resources.servicer.layers import Feature
-from services.resources.servicer.picture import Picture
+from services.resources.servicer.picture import Picture, changed_rows
+from services.runtime.readmodel import Seen
 from services.runtime.recorded import Recorded
+from tests.resources import history
 from tests.resources.conftest import Api, Field
 from tests.resources.positions import (
     SECOND,
@@ -41,7 +44,7 @@ from tests.resources.positions import (
     square,
 )
 from tests.resources.test_whereabouts_domain import NOW
-from tests.resources.world import NAMESPACE
+from tests.resources.world import NAMESPACE, World
 from tests.service import refusal, request_id
 
 UNITS, AREAS = pb.LAYER_UNITS, pb.LAYER_HAZARD_AREAS
@@ -125,6 +128,31 @@ def test_a_row_that_changes_does_not_put_a_unit_back_where_it_was() -> None:
     assert (unit.point, unit.position) == ((110.5, 27.5), 2)
     picture.change([a_feature(0, (110, 27), position=1)], 1)
     assert picture.changed_after(1) == [unit], "what was read late changes nothing"
+
+
+def test_what_has_a_place_no_more_is_near_nothing() -> None:
+    picture = Picture()
+    picture.change([a_feature(0, (110, 27)), a_feature(1, (110.1, 27))], 1)
+    picture.change([replace(a_feature(0, (110, 27), position=2), point=None)], 2)
+    found = picture.nearest([UNITS], (110, 27), 5, math.inf, lambda _: True)
+    assert [feature.id for _, feature in found] == ["u1"]
+    everywhere = shapely.box(-180, -90, 180, 90)
+    assert [feature.id for feature in picture.within([UNITS], everywhere)] == ["u1"]
+
+
+def test_a_shipment_is_drawn_at_the_depot_that_it_left_or_reached_last() -> None:
+    world = World()
+    seen: list[tuple[bool, tuple[float, float] | None, str]] = []
+    try:
+        for act in history.of_stocks():
+            world.obey(*act)
+            drawn = [one for one in changed_rows(0)(world.connection, Seen()) if one.id == "t1"]
+            seen += [(one.over, one.point, one.adcode) for one in drawn]
+    finally:
+        world.close()
+    home = (history.HOME.longitude, history.HOME.latitude)
+    assert {(point, adcode) for _, point, adcode in seen} == {(home, "431281102")}
+    assert seen[0][0] is False
 
 
 def test_geojson_has_longitude_first_and_turns_outlines_counter_clockwise() -> None:

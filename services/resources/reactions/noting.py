@@ -29,6 +29,13 @@ OF_ASSIGNMENTS: dict[str, Any] = {
     "UnitEnRoute": assignment_pb.UnitEnRoute,
     "UnitOnScene": assignment_pb.UnitOnScene,
     "AssignmentCleared": assignment_pb.AssignmentCleared,
+    "AssignmentDiverted": assignment_pb.AssignmentDiverted,
+    "AssignmentWithdrawn": assignment_pb.AssignmentWithdrawn,
+    "UnitStaged": assignment_pb.UnitStaged,
+    "UnitTransporting": assignment_pb.UnitTransporting,
+    "UnitAtDestination": assignment_pb.UnitAtDestination,
+    "ActionInitiated": assignment_pb.ActionInitiated,
+    "MaydayDeclared": assignment_pb.MaydayDeclared,
 }
 UNIT_SUBJECTS = [f"anlan.*.unit.{name}.>" for name in OF_UNITS]
 ASSIGNMENT_SUBJECTS = [f"anlan.*.assignment.{name}.>" for name in OF_ASSIGNMENTS]

@@ -17,8 +17,10 @@ from anlan.resources.v1 import map_service_pb2 as pb
 from services.resources.domain.fix import Fix
 from services.resources.domain.hazard_area import Rings
 from services.resources.domain.plot import Standing
+from services.resources.domain.route import Stop
 from services.resources.projections import tables
 from services.resources.projections.hazard_areas import rings_of
+from services.resources.projections.transfers import legs_of
 from services.resources.projections.units import Status, inside_of
 from services.runtime.times import micros
 
@@ -48,6 +50,8 @@ class Feature:
     rings: Rings | None = None
     over: bool = False
     noted_at: int = 0
+    at_depot: str = ""
+    """Where a shipment stands, or stood last: it has its place and code from there."""
     fix: Fix | None = None
     properties: Mapping[str, Any] = field(default_factory=dict)
 
@@ -161,12 +165,48 @@ def depot(row: Any) -> Feature:
     )
 
 
+def transfer(row: Any) -> Feature:
+    """Draw a shipment at the last stop that it has left or reached; nobody follows its truck."""
+    legs = legs_of(row)
+    reached = [one.leg.stop for one in legs if one.arrived_at is not None]
+    stop = reached[-1] if reached else Stop(depot_id=row.from_depot_id)
+    following = next((one.leg for one in legs if one.arrived_at is None), None)
+    place = stop.place
+    return Feature(
+        layer=pb.LAYER_TRANSFERS,
+        id=row.transfer_id,
+        name=row.item,
+        state="closed" if row.closed else "in_transit",
+        adcode="" if place is None else place.adcode,
+        exercise=row.exercise,
+        revision=row.revision,
+        position=row.position,
+        at=row.changed_at,
+        point=None if place is None else _located(place),
+        over=row.closed,
+        at_depot=stop.depot_id,
+        properties={
+            "quantity": row.quantity,
+            "from_depot_id": row.from_depot_id,
+            "to_depot_id": row.to_depot_id,
+            "incident_id": row.incident_id,
+            "under_way": row.under_way,
+            "next_stop": ""
+            if following is None
+            else following.stop.depot_id or following.stop.name,
+            "carrier": "" if following is None else following.carrier,
+            "placed_by": "last_stop",
+        },
+    )
+
+
 LAYERS = (
     Layer(pb.LAYER_UNITS, tables.units, unit),
     Layer(pb.LAYER_INCIDENTS, tables.plots, incident),
     Layer(pb.LAYER_HAZARD_AREAS, tables.hazard_areas, hazard_area),
     Layer(pb.LAYER_SHELTERS, tables.shelters, shelter),
     Layer(pb.LAYER_DEPOTS, tables.depots, depot),
+    Layer(pb.LAYER_TRANSFERS, tables.transfers, transfer),
 )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,16 @@ from sqlalchemy import Connection, select
 
 from services.resources.domain.fix import Fix
 from services.resources.domain.hazard_area import Rings
+from services.resources.projections.tables import depots
 from services.resources.servicer.distance import EARTH_RADIUS_M
-from services.resources.servicer.layers import LAYERS, Feature, Layer, moved
+from services.resources.servicer.layers import LAYERS, Feature, Layer, depot, moved
 from services.runtime.readmodel import Seen
 from services.runtime.times import micros
 
 Key = tuple[int, str]
 FIRST_SLOTS = 64
+NOWHERE = (nan, nan)
+"""Where something is that had a place once: near nothing."""
 
 
 def changed_rows(
@@ -37,9 +41,19 @@ def changed_rows(
 
     def read(connection: Connection, _: Seen) -> list[Feature]:
         found = [draw(row) for draw, rows in statements for row in connection.execute(rows)]
-        return sorted(found, key=lambda feature: feature.position)
+        return sorted(_stood(connection, found), key=lambda feature: feature.position)
 
     return read
+
+
+def _stood(connection: Connection, features: list[Feature]) -> Iterator[Feature]:
+    """Yield the features, those that stand at a depot with its place."""
+    wanted = {feature.at_depot for feature in features if feature.at_depot}
+    rows = connection.execute(select(depots).where(depots.c.depot_id.in_(wanted))) if wanted else ()
+    places = {row.depot_id: depot(row) for row in rows}
+    for feature in features:
+        place = places.get(feature.at_depot)
+        yield feature if place is None else replace(feature, point=place.point, adcode=place.adcode)
 
 
 class Picture:
@@ -129,8 +143,9 @@ class Picture:
 
     def _put(self, key: Key, feature: Feature) -> None:
         self._features[key] = feature
-        if feature.point is not None:
-            self._points.setdefault(feature.layer, _Points()).put(feature.id, feature.point)
+        points = self._points.setdefault(feature.layer, _Points())
+        if feature.point is not None or feature.id in points:
+            points.put(feature.id, feature.point or NOWHERE)
         if feature.rings is not None:
             self._areas.setdefault(feature.layer, _Areas()).put(feature.id, feature.rings)
 
@@ -148,6 +163,9 @@ class _Points:
         self._slots: dict[str, int] = {}
         self._longitudes = np.empty(FIRST_SLOTS)
         self._latitudes = np.empty(FIRST_SLOTS)
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._slots
 
     def put(self, id_: str, point: tuple[float, float]) -> None:
         slot = self._slots.get(id_)
@@ -185,6 +203,8 @@ class _Points:
             nearest = np.argpartition(metres, few - 1)[:few] if few < count else np.arange(count)
             ordered = nearest[np.argsort(metres[nearest], kind="stable")]
             for slot in ordered[taken:]:
+                if isnan(metres[slot]):  # and so are all that follow
+                    return
                 yield float(metres[slot]), self._ids[slot]
             taken, few = few, min(count, 8 * few)
 
