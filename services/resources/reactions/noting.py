@@ -22,6 +22,7 @@ OF_UNITS: dict[str, Any] = {
     "UnitPutOutOfService": unit_pb.UnitPutOutOfService,
     "UnitReserved": unit_pb.UnitReserved,
     "UnitReleased": unit_pb.UnitReleased,
+    "UnitStatusSet": unit_pb.UnitStatusSet,  # also that it covers another area: a move-up
 }
 OF_ASSIGNMENTS: dict[str, Any] = {
     "UnitDispatched": assignment_pb.UnitDispatched,

@@ -83,6 +83,10 @@ def unit(row: Any) -> Feature:
     noted = row.noted_at is not None
     properties = {
         "kind": row.kind,
+        "type": row.type,
+        "force_id": row.force_id,
+        "primary_status": row.primary_status,
+        "crew_on_duty": row.crew_on_duty,
         "capabilities": msgspec.json.decode(row.capabilities),
         "staffing": row.staffing,
         "hazard_areas": inside_of(row),
