@@ -6,13 +6,12 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import grpc
-from esdbclient import AsyncEventStoreDBClient, NewEvent, StreamState
+from esdbclient import AsyncEventStoreDBClient
 from esdbclient.exceptions import ServiceUnavailable
 
-LOW_64_BITS = (1 << 64) - 1
+from services.runtime.envelopes import Proposed, append_request, number_of
 
 
 class Appender:
@@ -29,8 +28,8 @@ class Appender:
     async def append(
         self,
         stream: str,
-        expected: int | StreamState,
-        events: Sequence[NewEvent],
+        expected: int,
+        events: Sequence[Proposed],
         *,
         timeout_s: float,
     ) -> int:
@@ -58,27 +57,21 @@ class _Pipe:
             metadata=streams._metadata(None, requires_leader=True)  # noqa: SLF001
         )
         self.reader = asyncio.create_task(self._read())
-        self._frames = itertools.count(1)
+        self._numbers = itertools.count(1)
         self._writing = asyncio.Lock()  # grpc.aio takes one writer at a time
-        self._waiting: dict[UUID, tuple[asyncio.Future[int], str, int | StreamState]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[int], str, int]] = {}
 
     async def append(
         self,
         stream: str,
-        expected: int | StreamState,
-        events: Sequence[NewEvent],
+        expected: int,
+        events: Sequence[Proposed],
         timeout_s: float,
     ) -> int:
-        correlation = UUID(int=next(self._frames))
+        number = next(self._numbers)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting[correlation] = (future, stream, expected)
-        request = self.streams._construct_batch_append_req(  # noqa: SLF001
-            stream_name=stream,
-            current_version=expected,
-            events=events,
-            timeout=timeout_s,
-            correlation_id=correlation,
-        )
+        self._waiting[number] = (future, stream, expected)
+        request = append_request(number, stream, expected, events, timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 async with self._writing:
@@ -87,12 +80,12 @@ class _Pipe:
         except (TimeoutError, asyncio.InvalidStateError, grpc.RpcError) as broken:
             raise ServiceUnavailable(f"append not answered: {broken!r}") from None
         finally:
-            del self._waiting[correlation]
+            del self._waiting[number]
 
     async def _read(self) -> None:
         try:
             async for response in self.call:
-                waiting = self._waiting.get(_uuid(response.correlation_id))
+                waiting = self._waiting.get(number_of(response))
                 if waiting is None or waiting[0].done():
                     continue
                 future, stream, expected = waiting
@@ -111,10 +104,3 @@ class _Pipe:
                 if not future.done():
                     future.set_exception(ServiceUnavailable("append stream broke"))
                     future.exception()  # its waiter may have met the break by itself
-
-
-def _uuid(dto: Any) -> UUID:
-    if dto.WhichOneof("value") == "string":
-        return UUID(dto.string)
-    high, low = dto.structured.most_significant_bits, dto.structured.least_significant_bits
-    return UUID(int=((high & LOW_64_BITS) << 64) | (low & LOW_64_BITS))

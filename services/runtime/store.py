@@ -6,13 +6,10 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from uuid import UUID
 
 import grpc
 import msgspec
-from esdbclient import AsyncEventStoreDBClient, NewEvent, RecordedEvent, StreamState
+from esdbclient import AsyncEventStoreDBClient, NewEvent, StreamState
 from esdbclient.exceptions import (
     CancelledByClient,
     EventStoreDBClientException,
@@ -25,10 +22,12 @@ from esdbclient.streams import AsyncReadResponse
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
 from services.runtime.appender import Appender
+from services.runtime.envelopes import NO_STREAM, Progress, Proposed, told
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Invalid, Unavailable
 
-NO_STREAM = -1
+__all__ = ["NO_STREAM", "EventStore", "Progress", "Proposed", "StaleRevision"]
+
 TIMEOUT_S = 4.0
 GIVE_UP_AFTER_S = 8.0
 KEEPALIVE = (
@@ -42,30 +41,11 @@ KEEPALIVE = (
     ("grpc.min_reconnect_backoff_ms", 500),
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
-_METADATA = msgspec.json.Decoder(dict[str, str])
 _FINAL = (NotFound, WrongCurrentVersion, MaximumAppendSizeExceededError)
 
 
 class StaleRevision(Exception):
     """Somebody else wrote first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proposed:
-    """An event that is not stored yet."""
-
-    id: UUID
-    type: str
-    data: bytes
-    metadata: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Nothing more to see up to ``position``; live from here on where ``caught_up``."""
-
-    position: int | None
-    caught_up: bool
 
 
 class EventStore:
@@ -100,7 +80,7 @@ class EventStore:
                     async with await self._client.read_stream(
                         stream, stream_position=after + 1, timeout=TIMEOUT_S
                     ) as response:
-                        events = [recorded(event) async for event in response]
+                        events = [event async for event in _events(response)]
                         await _check_whole(response)
                 except NotFound:
                     return []
@@ -118,18 +98,16 @@ class EventStore:
             raise TypeError("events must be a list")
         if not events:
             raise ValueError("an append of nothing")
-        new = [
-            NewEvent(id=e.id, type=e.type, data=e.data, metadata=msgspec.json.encode(e.metadata))
-            for e in events
-        ]
-        version = StreamState.NO_STREAM if expected == NO_STREAM else expected
         try:
             try:
                 with _heeding_cancellation():
-                    return await self._appender.append(stream, version, new, timeout_s=TIMEOUT_S)
+                    return await self._appender.append(
+                        stream, expected, events, timeout_s=TIMEOUT_S
+                    )
             except EventStoreDBClientException as failure:
                 if isinstance(failure, _FINAL):
                     raise
+            new, version = _as_esdbclient(events, expected)
             async for attempt in _retrying():
                 with attempt, _heeding_cancellation():
                     # esdbclient's own call, which also finds a new leader
@@ -139,7 +117,7 @@ class EventStore:
         except WrongCurrentVersion as stale:
             raise StaleRevision(stream) from stale
         except MaximumAppendSizeExceededError as large:
-            size = str(sum(len(e.data) for e in new))
+            size = str(sum(len(e.data) for e in events))
             raise Invalid(
                 "EVENT_TOO_LARGE", field="request", got=f"{size} bytes", allowed=str(large)
             ) from None
@@ -161,7 +139,7 @@ class EventStore:
                     limit=1,
                     timeout=TIMEOUT_S,
                 ) as response:
-                    found = [event.commit_position or 0 async for event in response]
+                    found = [event.position async for event in _events(response)]
                     await _check_whole(response)
         return found[0] if found else 0
 
@@ -180,9 +158,9 @@ class EventStore:
                     filter_by_stream_name=True,
                 )
             async with response:
-                async for event in response:
-                    if event.commit_position != after:  # reads include their start
-                        yield recorded(event)
+                async for event in _events(response):
+                    if event.position != after:  # reads include their start
+                        yield event
                 await _check_whole(response)
         except EventStoreDBClientException:
             raise Unavailable("STORE_UNAVAILABLE", "the event store does not answer") from None
@@ -203,32 +181,44 @@ class EventStore:
                 include_caught_up=True,
             )
         async with subscription:
-            async for event in subscription:
-                if event.is_checkpoint:
-                    yield Progress(event.commit_position, caught_up=False)
-                elif event.is_caught_up:
-                    yield Progress(None, caught_up=True)
-                else:
-                    yield recorded(event)
-        if _cancelled():
-            raise asyncio.CancelledError  # esdbclient ends the loop as if nothing had happened
+            with _heeding_cancellation(), _read_errors(subscription):
+                async for answer in subscription.read_resp_iter:
+                    said = told(answer)
+                    if said is not None:
+                        yield said
 
 
-def recorded(event: RecordedEvent) -> Recorded:
-    return Recorded(
-        id=event.id,
-        type=event.type,
-        stream=event.stream_name,
-        revision=event.stream_position,
-        position=event.commit_position or 0,
-        created_at=event.recorded_at or datetime.fromtimestamp(0, UTC),
-        data=event.data,
-        metadata=_METADATA.decode(event.metadata or b"{}"),
-    )
+async def _events(response: AsyncReadResponse) -> AsyncGenerator[Recorded, None]:
+    """Yield what a read answers, without esdbclient's objects.  Raises NotFound for no stream."""
+    with _heeding_cancellation(), _read_errors(response):
+        async for answer in response.read_resp_iter:
+            if answer.HasField("stream_not_found"):
+                raise NotFound
+            said = told(answer)
+            if isinstance(said, Recorded):
+                yield said
+
+
+@contextmanager
+def _read_errors(response: AsyncReadResponse) -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise response._handle_stream_read_rpc_error(error) from None  # noqa: SLF001
+
+
+def _as_esdbclient(
+    events: Sequence[Proposed], expected: int
+) -> tuple[list[NewEvent], int | StreamState]:
+    new = [
+        NewEvent(id=e.id, type=e.type, data=e.data, metadata=msgspec.json.encode(e.metadata))
+        for e in events
+    ]
+    return new, StreamState.NO_STREAM if expected == NO_STREAM else expected
 
 
 async def _check_whole(response: AsyncReadResponse) -> None:
-    """Raise where ``response`` was cut short: esdbclient ends it as if the stream ended there."""
+    """Raise where ``response`` was cut short, which may look as if the stream ended there."""
     if await response.aio_call.code() is not grpc.StatusCode.OK:
         raise asyncio.CancelledError if _cancelled() else ServiceUnavailable("the read was cut")
 
