@@ -75,6 +75,7 @@ class ReadModel:
             url = f"{IN_MEMORY}/{self._folder}/rows.db"
         self._engine = _engine(url)
         self._writer = _sqlite_writer(url)
+        self._writing: Connection | None = None  # kept: taking one from the pool costs a commit
         self._checkpoint = Table(
             "checkpoint",
             projection.tables,
@@ -102,6 +103,7 @@ class ReadModel:
 
     async def close(self) -> None:
         await self._engine.dispose()
+        self._writing = None  # not closed: a thread that is left behind may be folding on it
         if self._writer is not None:
             self._writer.dispose()
         await self._pasts.close()
@@ -202,8 +204,10 @@ class ReadModel:
             self._advanced.notify_all()
 
     def _write(self, engine: Engine, batch: Sequence[Recorded]) -> None:
-        with engine.begin() as connection:
-            self._fold(connection, batch)
+        if self._writing is None or self._writing.invalidated:
+            self._writing = engine.connect()
+        with self._writing.begin():
+            self._fold(self._writing, batch)
 
     def _fold(self, connection: Connection, batch: Sequence[Recorded]) -> None:
         last = batch[-1]

@@ -180,6 +180,7 @@ class EventStore:
                 include_checkpoints=True,
                 include_caught_up=True,
             )
+        assert isinstance(subscription, AsyncReadResponse)
         async with subscription:
             with _heeding_cancellation(), _read_errors(subscription):
                 async for answer in subscription.read_resp_iter:
