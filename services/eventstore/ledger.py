@@ -28,6 +28,10 @@ survive a restart."""
 REMEMBERED_STREAMS = 65_536
 ROWS_PER_INSERT = 64
 _VALUES = "(?,?,?,?,?,?,?,?,?)"
+_LAST_REVISIONS = """
+SELECT (SELECT max(revision) FROM events WHERE stream = ?),
+       (SELECT max(revision) FROM events WHERE stream = ?)
+"""
 
 
 class Ledger:
@@ -46,6 +50,7 @@ class Ledger:
         self._last: OrderedDict[str, int] = OrderedDict()
         self._soft_deleted: dict[str, bool] = {}
         self._pending: list[Record] = []
+        self._unwritten: set[str] = set()  # the streams of what is pending
         self._in_transaction = False
         self.fresh: list[Record] = []
         self.position: int = self._db.execute("SELECT max(position) FROM events").get or 0
@@ -62,13 +67,19 @@ class Ledger:
     def _last_revision(self, stream: str) -> int:
         last = self._last.get(stream)
         if last is None:
-            self._insert_pending()
-            found = self._db.execute(
-                "SELECT max(revision) FROM events WHERE stream = ?", (stream,)
-            ).get
-            last = NO_STREAM if found is None else found
-            self._remember(stream, last)
+            last = self._look_up(stream)
         return last
+
+    def _look_up(self, stream: str) -> int:
+        """Find the stream and its metadata at once: each statement gives up the interpreter lock."""
+        meta = metastream(stream)
+        if not self._unwritten.isdisjoint((stream, meta)):
+            self._insert_pending()
+        last, last_meta = self._db.execute(_LAST_REVISIONS, (stream, meta)).get
+        if meta not in self._last:
+            self._remember(meta, NO_STREAM if last_meta is None else last_meta)
+        self._remember(stream, NO_STREAM if last is None else last)
+        return self._last[stream]
 
     def _remember(self, stream: str, last: int) -> None:
         self._last[stream] = last
@@ -135,6 +146,7 @@ class Ledger:
             event.metadata,
         )
         self._pending.append(record)
+        self._unwritten.add(stream)
         self.fresh.append(record)
         self._remember(stream, revision)
         self._recent.pop(event.id, None)
@@ -162,28 +174,32 @@ class Ledger:
         if not self._in_transaction:
             self._db.execute("BEGIN IMMEDIATE")
             self._in_transaction = True
+        self._insert()
+
+    def _insert(self) -> None:
         rows, self._pending = self._pending, []
-        start = 0
+        self._unwritten.clear()
         # One statement for many rows: SQLite gives up the interpreter lock once, not per row.
-        # Sizes are powers of two so that the prepared statements are found again.
-        while start < len(rows):
-            size = min(ROWS_PER_INSERT, 1 << ((len(rows) - start).bit_length() - 1))
+        # The sizes are few, so that the prepared statements are found again.
+        for start in range(0, len(rows), ROWS_PER_INSERT):
             values: list[Any] = []
-            for r in rows[start : start + size]:
+            some = rows[start : start + ROWS_PER_INSERT]
+            for r in some:
                 values += (r.position, r.stream, r.revision, r.id, r.type, r.is_json, r.created)
                 values += (r.data, r.metadata)
             self._db.execute(
-                f"INSERT INTO events ({COLUMNS}) VALUES {','.join([_VALUES] * size)}",  # noqa: S608
+                f"INSERT INTO events ({COLUMNS}) VALUES {','.join([_VALUES] * len(some))}",  # noqa: S608
                 values,
             )
-            start += size
 
     def commit(self) -> list[Record]:
         """Make the group durable (one fsync) and return its records."""
-        self._insert_pending()
-        if self._in_transaction:
+        if self._in_transaction or len(self._pending) > ROWS_PER_INSERT:
+            self._insert_pending()
             self._db.execute("COMMIT")
             self._in_transaction = False
+        else:
+            self._insert()  # one statement is a transaction by itself
         fresh, self.fresh = self.fresh, []
         return fresh
 
