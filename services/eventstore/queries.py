@@ -108,7 +108,7 @@ class Queries:
     ) -> Pages:
         only = _filter(options)
         after = _position(options.all, at_end=None)
-        live = self._hub.open()
+        live = self._hub.open(only=only)
         try:
             source = AllSource(self._reader, render, after, only)
             async for page in follow(source, live, self._confirmation()):

@@ -24,10 +24,17 @@ class Closing(Exception):
 
 
 class Live:
-    """What was committed since a subscriber last looked, or only that it was too much."""
+    """What was committed since a subscriber last looked, or only that it was too much.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    A subscriber with a filter sleeps through what it does not want, until it has to say how far it
+    has come: most events concern one subscriber of many.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, only: Filter | None = None) -> None:
         self._loop = loop
+        self._only = only
+        self._is_due = False
+        self._patience = 1
         self._queue: deque[Record] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._closing = False
@@ -35,7 +42,7 @@ class Live:
 
     def reset(self) -> None:
         self._queue.clear()
-        self.overflowed = False
+        self._is_due = self.overflowed = False
 
     def push(self, records: list[Record]) -> None:
         if self.overflowed:
@@ -45,7 +52,14 @@ class Live:
             self.overflowed = True
         else:
             self._queue.extend(records)
-        self._wake()
+            self._is_due = self._is_due or self._concerns(records)
+        if self._is_due or self.overflowed:
+            self._wake()
+
+    def _concerns(self, records: list[Record]) -> bool:
+        if self._only is None or len(self._queue) >= self._patience:
+            return True
+        return any(map(self._only.allows, records))
 
     def close(self) -> None:
         self._closing = True
@@ -60,13 +74,20 @@ class Live:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def take(self) -> list[Record]:
-        """Wait for the next records, none if it overflowed; raises Closing."""
-        while not (self._queue or self.overflowed or self._closing):
+    async def take(self, patience: int) -> list[Record]:
+        """Wait for a record that is wanted, or for ``patience`` that are not; none if it overflowed.
+
+        Raises Closing.
+        """
+        self._patience = patience
+        self._is_due = self._is_due or len(self._queue) >= patience
+        while not (self._is_due or self.overflowed or self._closing):
             self._waiter = self._loop.create_future()
             await self._waiter
         self.check()
-        return [self._queue.popleft() for _ in range(min(len(self._queue), CONSIDERED_AT_ONCE))]
+        taken = [self._queue.popleft() for _ in range(min(len(self._queue), CONSIDERED_AT_ONCE))]
+        self._is_due = bool(self._queue)
+        return taken
 
 
 class Hub:
@@ -78,8 +99,8 @@ class Hub:
         self._by_stream: dict[str, set[Live]] = {}
         self._closing = False
 
-    def open(self, stream: str | None = None) -> Live:
-        live = Live(self._loop)
+    def open(self, stream: str | None = None, only: Filter | None = None) -> Live:
+        live = Live(self._loop, only)
         if self._closing:
             live.close()
         group = self._all if stream is None else self._by_stream.setdefault(stream, set())
@@ -115,6 +136,9 @@ class Source(Protocol):
 
     is_deleted: bool
 
+    @property
+    def patience(self) -> int: ...
+
     def is_at_end(self) -> bool: ...
 
     def next_page(self) -> list[Record]: ...
@@ -139,7 +163,7 @@ async def follow(source: Source, live: Live, first: ReadResp) -> AsyncIterator[l
             yield source.milestone()
         yield [wire.caught_up()]
         while not live.overflowed:
-            yield source.accept(await live.take())
+            yield source.accept(await live.take(source.patience))
             if source.is_deleted:
                 raise StreamDeleted
         yield [wire.fell_behind(), *source.milestone()]
@@ -165,6 +189,13 @@ class AllSource:
         self._position = self._end if after is None else after
         self._considered = 0
         self._checkpoint = 0
+
+    @property
+    def patience(self) -> int:
+        """How many events it may be given before a checkpoint is due."""
+        if self._only is None:
+            return 1
+        return min(self._only.checkpoint_interval - self._considered, CONSIDERED_AT_ONCE)
 
     def is_at_end(self) -> bool:
         return self._position >= self._end
@@ -200,6 +231,8 @@ class AllSource:
 
 class StreamSource:
     """One stream after a revision (None: after its end), until its tombstone."""
+
+    patience = 1
 
     def __init__(
         self,

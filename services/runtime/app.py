@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -51,6 +52,8 @@ async def run(
         loop.add_signal_handler(number, stopping.set)
     address = await server.start(service_names)
     log.info("listening", address=address)
+    gc.collect()
+    gc.freeze()  # what is there now stays: no later collection need look through it again
     async with asyncio.TaskGroup() as group:
         beside = [group.create_task(task) for task in (*(m.run() for m in models), *tasks)]
         beside.append(group.create_task(_announce(server, models)))
