@@ -71,7 +71,7 @@ class Ledger:
         return last
 
     def _look_up(self, stream: str) -> int:
-        """Find the stream and its metadata at once: each statement gives up the interpreter lock."""
+        """Find stream and metastream at once: each statement gives up the interpreter lock."""
         meta = metastream(stream)
         if not self._unwritten.isdisjoint((stream, meta)):
             self._insert_pending()

@@ -75,7 +75,7 @@ class Live:
             self._waiter.set_result(None)
 
     async def take(self, patience: int) -> list[Record]:
-        """Wait for a record that is wanted, or for ``patience`` that are not; none if it overflowed.
+        """Wait for a record that is wanted, or ``patience`` that are not; none if it overflowed.
 
         Raises Closing.
         """
