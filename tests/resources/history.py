@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 from services.resources.codec import (
     DEPOT,
     DEVICE,
+    FORCE,
     HAZARD_AREA,
     PLOT,
     SHELTER,
@@ -21,6 +22,7 @@ from services.resources.codec import (
 from services.resources.domain import (
     depot,
     device,
+    force,
     hazard_area,
     plot,
     route,
@@ -28,15 +30,22 @@ from services.resources.domain import (
     supply_request,
     transfer,
     unit,
+    unit_make,
+    unit_roster,
+    unit_status,
     whereabouts,
 )
 from services.resources.domain import stock_commands as stock
 from services.resources.domain.lots import Portion
+from services.resources.domain.mobilisation import Mobilisation
+from services.resources.domain.vocabulary import Standing
+from services.runtime import reference
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.decider import Decider
 from services.runtime.handle import CommandHandler
 from services.runtime.place import Place
+from services.runtime.settings import REPOSITORY
 from services.runtime.store import EventStore
 from tests.resources.world import START
 
@@ -88,8 +97,94 @@ def of_units() -> list[Act]:
         unit.ExpireReservation(unit_id="boat-1", now=START + MINUTE),
         unit.ReleaseUnit(unit_id="boat-2", **said, holder="a2", reason="返回"),
         unit.PutUnitInService(**first),
+        *_kept(first),
     ]
     return [(UNIT, command.unit_id, command) for command in commands]
+
+
+def _kept(said: dict[str, Any]) -> list[Any]:
+    """Return what is said of one unit: what it is, who is on it, and its word."""
+    paper = unit_roster.Qualification("boat_master", "1", START + MINUTE)
+    return [
+        unit_make.ClassifyUnit(
+            **said, type="boat_1", attributes=("amphibious",), minimum_staffing=2, vocabulary="1"
+        ),
+        unit_make.AttachUnit(**said, force_id="blue-sky", force_class="social"),
+        unit_make.EquipUnit(**said, item="救生衣", quantity=8, note=""),
+        unit_roster.AssignCrew(**said, member=unit_roster.Member("wu", "吴某", "", (paper,))),
+        unit_roster.ScheduleShift(
+            **said,
+            shift_id="night",
+            starts_at=START,
+            ends_at=START + 9 * MINUTE,
+            member_ids=("wu",),
+        ),
+        unit_roster.KeepTime(unit_id=said["unit_id"], now=START + MINUTE),
+        unit_status.SetUnitStatus(
+            **said,
+            word="用餐",
+            codes=("Meal",),
+            standing=Standing.CONDITIONAL,
+            reassignable=False,
+            source=unit_status.Source.CREW,
+            vocabulary="1",
+        ),
+        unit_roster.RestUnit(
+            **{**said, "unit_id": "boat-2"}, until=START + 60 * MINUTE, reason="轮换"
+        ),
+    ]
+
+
+def of_forces() -> list[Act]:
+    rules = reference.load(REPOSITORY / "reference", "mobilisation", Mobilisation)
+    mayor = Actor(subject="mayor.chen", roles=("leader",), jurisdiction="431281")
+    said: dict[str, Any] = {"by": mayor, "force_id": "blue-sky", "occurred_at": START}
+    commands = [
+        force.RegisterForce(
+            **said,
+            name="蓝天",
+            force_class="social",
+            adcode="431281",
+            responsible="贺",
+            contact="",
+            rules=rules,
+        ),
+        force.RecogniseForce(
+            **said,
+            authority="市局",
+            level=2,
+            branches=("water_search",),
+            document="",
+            valid_until=START + 60 * MINUTE,
+        ),
+        force.ApproveMobilisation(
+            **said,
+            approval_id="ap1",
+            incident_id="flood",
+            unit_ids=(),
+            document="",
+            note="",
+            valid_until=None,
+            rules=rules,
+        ),
+        force.CallUpForce(
+            **said,
+            call_up_id="c1",
+            incident_id="flood",
+            task="转移",
+            override_reason="被困",
+            rules=rules,
+        ),
+        force.CompensateForce(
+            **said,
+            call_up_id="c1",
+            compensation_id="v1",
+            amount_fen=100,
+            payer="财政局",
+            basis="误工",
+        ),
+    ]
+    return [(FORCE, "blue-sky", command) for command in commands]
 
 
 def of_stocks() -> list[Act]:

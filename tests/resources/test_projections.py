@@ -17,6 +17,7 @@ from services.resources.projections.tables import (
     TABLES,
     depots,
     devices,
+    forces,
     hazard_areas,
     lots,
     plots,
@@ -41,6 +42,7 @@ ACTS = [
     *history.of_places(),
     *history.of_stocks(),
     *history.of_requests(),
+    *history.of_forces(),
     *history.of_shelters(),
 ]
 SHOWN = (
@@ -51,6 +53,7 @@ SHOWN = (
     stock_alarms,
     transfers,
     supply_requests,
+    forces,
     shelters,
     devices,
     hazard_areas,
