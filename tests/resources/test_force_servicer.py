@@ -155,7 +155,7 @@ async def test_a_force_that_lacks_its_papers_is_flagged_and_needs_a_reason(
 ) -> None:
     force_id = await a_force(forces, api.registrar, whole=False)
     unit_id = await a_unit(api, force_id=force_id)
-    call_up = {"force_id": force_id, "incident_id": "flood", "task": "转移"}
+    call_up: dict[str, Any] = {"force_id": force_id, "incident_id": "flood", "task": "转移"}
 
     refused = await refusal(
         forces.CallUpForce(
@@ -353,7 +353,8 @@ async def test_what_the_vocabulary_does_not_have_is_refused(api: Api) -> None:
         ("attributes", ["wings"], "ATTRIBUTE_UNKNOWN"),
         ("force_id", "nobody", "NO_SUCH_FORCE"),
     ):
-        refused = await refusal(a_unit(api, **{field: value}))
+        said: dict[str, Any] = {field: value}
+        refused = await refusal(a_unit(api, **said))
         assert refused.reason == reason
     vocabulary = await api.units.GetUnitVocabulary(
         unit_pb.GetUnitVocabularyRequest(kind="medical"), metadata=api.zhao.metadata

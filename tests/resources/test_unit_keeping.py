@@ -392,8 +392,8 @@ def test_every_word_of_every_kind_has_codes_that_eido_knows() -> None:
         for word in VOCABULARY.words(kind).values():
             assert word.codes
             VOCABULARY.check_codes(word.codes)
-    for kind in VOCABULARY.kinds.values():
-        for type_ in kind.types.values():
+    for known in VOCABULARY.kinds.values():
+        for type_ in known.types.values():
             VOCABULARY.check_attributes(type_.attributes, "attributes")
 
 
