@@ -6,6 +6,7 @@ import json as encoding
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +27,14 @@ AsOf = Annotated[
     str, typer.Option(help="As recorded at a time (2026-06-18T04:15+08:00) or a position.")
 ]
 Adcode = Annotated[str, typer.Option(help="Only inside this region, e.g. 431281106.")]
+DIMENSIONS = {
+    "unit": "UNIT",
+    "kind": "UNIT_KIND",
+    "township": "TOWNSHIP",
+    "hour": "HOUR",
+    "type": "INCIDENT_TYPE",
+    "year": "YEAR",
+}
 Read = Callable[["Client"], Awaitable[dict[str, Any]]]
 
 
@@ -45,12 +54,12 @@ def timeline(
         from services.cli import reads, views  # noqa: PLC0415
 
         link = Link(port_base, data, token, address or (), ca)
-        bound = _moment(as_of)
+        bound = moment(as_of)
         answer = link.run(lambda client: reads.timeline(client, incident_id, bound))
         if json:
             for entry in answer["entries"]:
                 entry["data"] = encoding.loads(entry["data"] or "null")
-            _print(answer)
+            put(answer)
         else:
             views.show(views.timeline(answer, datetime.now(UTC)))
         if not answer["entries"]:
@@ -74,9 +83,9 @@ def board(
         from services.cli import reads, views  # noqa: PLC0415
 
         link = Link(port_base, data, token, address or (), ca)
-        bound = _moment(as_of)
+        bound = moment(as_of)
         answer = link.run(lambda client: reads.board(client, adcode, bound))
-        _print(answer) if json else views.show(views.board(answer, datetime.now(UTC)))
+        put(answer) if json else views.show(views.board(answer, datetime.now(UTC)))
 
 
 @app.command()
@@ -97,9 +106,9 @@ def clocks(
         from services.cli import reads, views  # noqa: PLC0415
 
         link = Link(port_base, data, token, address or (), ca)
-        bound = _moment(as_of)
+        bound = moment(as_of)
         answer = link.run(lambda client: reads.clocks(client, incident, adcode, bound, ended=every))
-        _print(answer) if json else views.show(views.clocks(answer, datetime.now(UTC)))
+        put(answer) if json else views.show(views.clocks(answer, datetime.now(UTC)))
 
 
 @app.command()
@@ -127,9 +136,9 @@ def units(
                 param_hint="--status",
             )
         link = Link(port_base, data, token, address or (), ca)
-        bound = _moment(as_of)
+        bound = moment(as_of)
         answer = link.run(lambda client: reads.units(client, kind, status, adcode, bound))
-        _print(answer) if json else views.show(views.units(answer, datetime.now(UTC)))
+        put(answer) if json else views.show(views.units(answer, datetime.now(UTC)))
 
 
 @app.command()
@@ -152,9 +161,9 @@ def stock(
         from services.cli import views  # noqa: PLC0415
 
         link = Link(port_base, data, token, address or (), ca)
-        bound = _moment(as_of)
+        bound = moment(as_of)
         answer = link.run(lambda client: stockroom.read(client, depot, days, bound))
-        _print(answer) if json else views.show(stockroom.view(answer, datetime.now(UTC)))
+        put(answer) if json else views.show(stockroom.view(answer, datetime.now(UTC)))
 
 
 @stats.command("response-times")
@@ -165,6 +174,22 @@ def response_times(
     exercise: Annotated[str, typer.Option(help="Of this drill; default: in earnest.")] = "",
     since: Annotated[str, typer.Option(help="Dispatched at or after, e.g. 2026-01-01.")] = "",
     until: Annotated[str, typer.Option(help="Dispatched before.")] = "",
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="unit, kind, township, hour, type or year; repeatable. Draws a chart."),
+    ] = None,
+    interval: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Chart only: transfer, answer, processing, turnout, travel, initiating_action."
+        ),
+    ] = None,
+    percentile: Annotated[
+        list[float] | None, typer.Option(help="Default: 50, 90 and 95; repeatable.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every group and interval there.")
+    ] = None,
     json: Json = False,  # noqa: FBT002
     port_base: PortBase = DEFAULT_PORT_BASE,
     data: Data = DEFAULT_DATA,
@@ -172,11 +197,14 @@ def response_times(
     address: Address = None,
     ca: Ca = None,
 ) -> None:
-    """Show call processing, turnout and travel times per unit kind and year."""
+    """Show response times (响应时间) per unit kind and year, or by whatever is asked for.
+
+    Percentiles, never means.  Targets are defaults to be made local: reference/response_targets.
+    """
     with ends():
         from zoneinfo import ZoneInfo  # noqa: PLC0415
 
-        from services.cli import reads, views  # noqa: PLC0415
+        from services.cli import reads, times_view, views  # noqa: PLC0415
 
         try:
             zone = ZoneInfo(time_zone)
@@ -184,15 +212,37 @@ def response_times(
             raise typer.BadParameter(
                 f"no zone {time_zone!r}; want e.g. Asia/Shanghai", param_hint="--time-zone"
             ) from None
+        if strange := set(interval or ()) - set(times_view.INTERVALS):
+            raise typer.BadParameter(
+                f"{', '.join(sorted(strange))}: want {', '.join(times_view.INTERVALS)}",
+                param_hint="--interval",
+            )
+        groups = [_dimension(name) for name in by or ()]
         begin, end = (_at(text, zone) if text else None for text in (since, until))
         link = Link(port_base, data, token, address or (), ca)
         answer = link.run(
-            lambda client: reads.response_times(client, time_zone, exercise, begin, end)
+            lambda client: reads.response_times(
+                client, time_zone, exercise, begin, end, groups, percentile or ()
+            )
         )
-        _print(answer) if json else views.show(views.response_times(answer, datetime.now(UTC)))
+        if csv is not None:
+            written = times_view.write_csv(answer, csv)
+            print(f"{written} rows in {csv}", file=sys.stderr)
+        if json:
+            put(answer)
+        elif by or interval:
+            views.show(times_view.chart(answer, interval or (), datetime.now(UTC)))
+        elif csv is None:
+            views.show(views.response_times(answer, datetime.now(UTC)))
 
 
-def _moment(as_of: str) -> str:
+def _dimension(name: str) -> str:
+    if name not in DIMENSIONS:
+        raise typer.BadParameter(f"{name!r}: want {', '.join(DIMENSIONS)}", param_hint="--by")
+    return f"RESPONSE_DIMENSION_{DIMENSIONS[name]}"
+
+
+def moment(as_of: str) -> str:
     """Return ``as_of`` as the API takes it: a position, or a time with its zone."""
     from services.cli.views import BEIJING  # noqa: PLC0415
 
@@ -207,6 +257,6 @@ def _at(text: str, zone: Any) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=zone)
 
 
-def _print(answer: dict[str, Any]) -> None:
+def put(answer: dict[str, Any]) -> None:
     encoding.dump(answer, sys.stdout, ensure_ascii=False, indent=1)
     sys.stdout.write("\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -102,9 +102,20 @@ async def units(client: Client, kind: str, status: str, adcode: str, as_of: str)
 
 
 async def response_times(
-    client: Client, time_zone: str, exercise: str, start: datetime | None, end: datetime | None
+    client: Client,
+    time_zone: str,
+    exercise: str,
+    start: datetime | None,
+    end: datetime | None,
+    group_by: Sequence[str] = (),
+    percents: Sequence[float] = (),
 ) -> dict[str, Any]:
-    fields: dict[str, Any] = {"time_zone": time_zone, "exercise": exercise}
+    fields: dict[str, Any] = {
+        "time_zone": time_zone,
+        "exercise": exercise,
+        "group_by": list(group_by),
+        "percents": list(percents),
+    }
     if start is not None:
         fields["start_time"] = start.isoformat()
     if end is not None:

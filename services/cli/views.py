@@ -32,7 +32,7 @@ def show(view: RenderableType) -> None:
 
 
 def timeline(answer: Mapping[str, Any], now: datetime) -> RenderableType:
-    table = _table("position", "happened", "recorded", "who", "what")
+    table = headed("position", "happened", "recorded", "who", "what")
     for entry in answer["entries"]:
         table.add_row(
             str(entry["position"]),
@@ -49,7 +49,7 @@ def timeline(answer: Mapping[str, Any], now: datetime) -> RenderableType:
 
 
 def board(answer: Mapping[str, Any], now: datetime) -> RenderableType:
-    incidents = _table("incident", "title", "state", "grade", "level", "commander", "since")
+    incidents = headed("incident", "title", "state", "grade", "level", "commander", "since")
     for one in answer["incidents"]:
         pending = (one["pending_transfer"] or {}).get("to", "")
         incidents.add_row(
@@ -61,7 +61,7 @@ def board(answer: Mapping[str, Any], now: datetime) -> RenderableType:
             Text(one["commander"] + (f" → {pending}?" if pending else "") or "—"),
             clock(one["open_time"]),
         )
-    assignments = _table("unit", "kind", "incident", "state", "dispatched", "by")
+    assignments = headed("unit", "kind", "incident", "state", "dispatched", "by")
     for one in answer["assignments"]:
         overdue = one["acknowledgement_overdue"]
         assignments.add_row(
@@ -84,7 +84,7 @@ def board(answer: Mapping[str, Any], now: datetime) -> RenderableType:
 
 
 def clocks(answer: Mapping[str, Any], now: datetime) -> RenderableType:
-    table = _table("due", "rung", "state", "report", "to", "by", "incident", "law")
+    table = headed("due", "rung", "state", "report", "to", "by", "incident", "law")
     for one in answer["deadlines"]:
         state = one["state"].removeprefix("DEADLINE_STATE_")
         title = one["incident_title"] + ("  演练" if one["exercise"] else "")
@@ -99,7 +99,7 @@ def clocks(answer: Mapping[str, Any], now: datetime) -> RenderableType:
             Text(one["law"]),
             style="bold red" if state in {"OVERDUE", "MISSED", "LATE"} else None,
         )
-    found = _table("finding", "what", "incident", "since")
+    found = headed("finding", "what", "incident", "since")
     for one in answer["findings"]:
         found.add_row(
             FINDINGS.get(one["kind"], one["kind"]),
@@ -122,7 +122,7 @@ def _found(finding: Mapping[str, Any]) -> str:
 
 
 def units(answer: Mapping[str, Any], now: datetime) -> RenderableType:
-    table = _table("unit", "name", "kind", "status", "home", "staffing", "held for")
+    table = headed("unit", "name", "kind", "status", "home", "staffing", "held for")
     styles = {"available": "green", "out of service": "red"}
     for one in answer["units"]:
         status = word(one["status"], "UNIT_STATUS_")
@@ -194,7 +194,7 @@ def fresh(freshness: Mapping[str, Any] | None, now: datetime) -> Text:
     )
 
 
-def _table(*headings: str) -> Table:
+def headed(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         clocked = heading in {"due", "happened", "recorded", "dispatched", "since", "position"}

@@ -48,6 +48,7 @@ from services.dispatch.servicer.aid import AidServicer, Defaults
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.dispatch.servicer.need import NeedServicer
 from services.dispatch.servicer.recommendation import RecommendationServicer
+from services.dispatch.servicer.response_groups import Targets
 from services.dispatch.servicer.run_card import RunCardServicer
 from services.dispatch.settings import DispatchSettings
 from services.runtime import app, broker, reference
@@ -116,6 +117,7 @@ async def wired(
             releasing=letting_go,
             model=model,
             regions=regions,
+            targets=reference.load(settings.reference, "response_targets", Targets),
             ways=ways(settings),
             now=now,
         ),

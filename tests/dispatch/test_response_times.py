@@ -6,9 +6,11 @@ import asyncio
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
@@ -18,6 +20,7 @@ from sqlalchemy import select
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from services.dispatch.projections import DISPATCH
 from services.dispatch.projections.tables import ASSIGNMENTS, INCIDENTS
+from services.dispatch.servicer.response_groups import Targets, grouped
 from services.dispatch.servicer.response_times import percentile
 from services.runtime.readmodel import ReadModel
 from services.runtime.store import EventStore
@@ -117,6 +120,100 @@ async def test_an_unknown_zone_is_refused(dispatch: Dispatch, zone: str) -> None
     )
 
     assert (said.reason, said.fields) == ("TIME_ZONE_UNKNOWN", ("time_zone",))
+
+
+async def test_groups_are_what_numpy_would_compute(dispatch: Dispatch) -> None:
+    drill = "drill-groups"
+    caller = dispatch.tokens.caller("bo.xin", "dispatcher", exercise=drill)
+    incident, random = dispatch.incident(drill), Random(11)
+    told: dict[int, list[float]] = defaultdict(list)
+    position = missing = 0
+    for number in range(24):
+        sent = NEW_YEAR + timedelta(hours=number % 3, seconds=random.randrange(60))
+        left = sent + timedelta(seconds=random.randrange(-5, 200)) if number % 4 else None
+        made = await dispatch.create(
+            caller,
+            incident_id=incident,
+            unit_id=dispatch.unit("engine"),
+            call_time=stamp(sent - timedelta(seconds=50)),
+            first_answer_time=stamp(sent - timedelta(seconds=80)),
+            ring_time=stamp(sent - timedelta(seconds=70)),
+            answer_time=stamp(sent - timedelta(seconds=58)),
+            occur_time=stamp(sent),
+        )
+        position = made.position
+        if left is None:
+            missing += 1
+            continue
+        set_out = pb.RecordEnRouteRequest(assignment_id=made.assignment_id, occur_time=stamp(left))
+        position = (await dispatch.ask("RecordEnRoute", set_out, caller)).position
+        told[sent.astimezone(ZoneInfo("Asia/Shanghai")).hour].append((left - sent).total_seconds())
+    percents = [12.5, 50, 90, 99.9]
+    request = pb.GetResponseTimesRequest(
+        exercise=drill, group_by=[pb.RESPONSE_DIMENSION_HOUR], percents=percents
+    )
+    request.read.min_position = position
+    answer = await dispatch.ask("GetResponseTimes", request)
+
+    assert {group.hour for group in answer.groups} == set(told)
+    for group in answer.groups:
+        [turnout] = [o for o in group.intervals if o.interval == pb.RESPONSE_INTERVAL_TURNOUT]
+        good = [one for one in told[group.hour] if one >= 0]
+        assert (turnout.count, turnout.reversed) == (len(good), len(told[group.hour]) - len(good))
+        assert {p.percent: pytest.approx(p.seconds) for p in turnout.percentiles} == {
+            percent: np.percentile(good, percent, method="linear") for percent in percents
+        }
+        [target] = turnout.targets
+        assert target.target_id == "nfpa1710-turnout-fire-90"
+        assert target.share_within == sum(one <= 80 for one in good) / len(good)
+    assert missing == sum(
+        one.missing
+        for group in answer.groups
+        for one in group.intervals
+        if one.interval == pb.RESPONSE_INTERVAL_TURNOUT
+    )
+    whole = pb.GetResponseTimesRequest(exercise=drill)
+    [everything] = (await dispatch.ask("GetResponseTimes", whole)).groups
+    measured = {one.interval: one for one in everything.intervals}
+    at_half = {name: one.percentiles[0].seconds for name, one in measured.items() if one.count}
+    assert at_half[pb.RESPONSE_INTERVAL_TRANSFER] == 10
+    assert at_half[pb.RESPONSE_INTERVAL_ANSWER] == 12
+    assert at_half[pb.RESPONSE_INTERVAL_PROCESSING] == 58, "from the answer, where it is known"
+    assert measured[pb.RESPONSE_INTERVAL_INITIATING_ACTION].missing == 24
+
+
+TARGETS = Targets(version="1", source="", targets=())
+
+
+def test_a_call_counts_once_however_many_units_it_was_answered_with() -> None:
+    row = SimpleNamespace(
+        incident_id="i1",
+        unit_kind="engine",
+        call_at=None,
+        first_answered_at=None,
+        rang_at=0,
+        answered_at=5_000_000,
+        dispatched_at=9_000_000,
+        en_route_at=None,
+        on_scene_at=None,
+        initiating_action_at=None,
+    )
+    [group] = grouped([row, row], [], [50], ZoneInfo("Asia/Shanghai"), TARGETS)
+
+    counts = {one.interval: (one.count, one.missing) for one in group.intervals}
+    assert group.assignments == 2
+    assert counts[pb.RESPONSE_INTERVAL_ANSWER] == (1, 0)
+    assert counts[pb.RESPONSE_INTERVAL_TRANSFER] == (0, 1)
+    assert counts[pb.RESPONSE_INTERVAL_PROCESSING] == (2, 0)
+
+
+@given(
+    st.lists(st.floats(0, 1e6), min_size=1, max_size=50),
+    st.floats(0.1, 99.9),
+)
+def test_percentiles_are_numpy_s(seconds: list[float], q: float) -> None:
+    expected = np.percentile(seconds, q, method="linear")
+    assert percentile(sorted(seconds), q / 100) == pytest.approx(expected, abs=1e-6)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.sampled_from([50, 90]))

@@ -268,6 +268,7 @@ class Process:
             releasing=self.releasing,
             model=nothing,
             regions=nothing,
+            targets=nothing,
             ways=WAYS,
             now=lambda: world.now,
         )

@@ -86,6 +86,44 @@ def answered(stats: dict[str, Any]) -> dict[tuple[str, int], dict[str, Any]]:
     }
 
 
+def by_hour(rows: int) -> dict[tuple[int, str], Any]:
+    """Compute from the file alone the 90th and 95th percentiles by hour of dispatch."""
+    seconds: dict[tuple[int, str], list[float]] = defaultdict(list)
+    with FILE.open(newline="") as file:
+        for row in islice(csv.DictReader(file), rows):
+            times = {
+                column: datetime.strptime(value, "%m/%d/%Y %I:%M:%S %p").replace(tzinfo=ZONE)
+                for column, value in row.items()
+                if column.endswith("DtTm") and value
+            }
+            for name, (start, end) in INTERVALS.items():
+                if start in times and end in times:
+                    took = times[end].timestamp() - times[start].timestamp()
+                    if took >= 0:
+                        seconds[times["Dispatch DtTm"].hour, name].append(took)
+    return {
+        key: (
+            len(values),
+            pytest.approx(interpolated(values, 90)),
+            pytest.approx(interpolated(values, 95)),
+        )
+        for key, values in seconds.items()
+    }
+
+
+def answered_by_hour(stats: dict[str, Any]) -> dict[tuple[int, str], Any]:
+    names = {f"RESPONSE_INTERVAL_{name.removeprefix('call_').upper()}": name for name in INTERVALS}
+    return {
+        (group["hour"], names[one["interval"]]): (
+            one["count"],
+            *(found["seconds"] for found in one["percentiles"]),
+        )
+        for group in stats["groups"]
+        for one in group["intervals"]
+        if one["interval"] in names and one["count"]
+    }
+
+
 async def import_and_compare(suite: RunningSuite, rows: int) -> dict[str, Any]:
     limit = () if rows == ROWS else ("--limit", str(rows))
     first = suite.run("import", "sffd", str(FILE), "--json", *limit)
@@ -96,6 +134,11 @@ async def import_and_compare(suite: RunningSuite, rows: int) -> dict[str, Any]:
     shown = suite.run("stats", "response-times", "--json", "--time-zone", ZONE.key)
     assert shown.returncode == 0, shown.stdout
     assert answered(json.loads(shown.stdout)) == measured(rows)
+
+    asked = ("--by", "hour", "--percentile", "90", "--percentile", "95", "--json")
+    hours = suite.run("stats", "response-times", "--time-zone", ZONE.key, *asked)
+    assert hours.returncode == 0, hours.stdout
+    assert answered_by_hour(json.loads(hours.stdout)) == by_hour(rows)
 
     second = suite.run("import", "sffd", str(FILE), "--json", *limit)
     assert second.returncode == 0, second.stdout

@@ -45,6 +45,18 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CallTimes:
+    """How a call came in, as far as the telephone exchange tells (NENA-STA-020).
+
+    ``first_answered_at`` is when the centre answered that took it first and passed it on.
+    """
+
+    first_answered_at: datetime | None = None
+    rang_at: datetime | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentRequested:
     """The intent.
 
@@ -67,6 +79,7 @@ class AssignmentRequested:
     occurred_at: datetime
     incident_type: str = ""
     diverted_from: str = ""
+    call: CallTimes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

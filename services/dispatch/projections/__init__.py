@@ -50,4 +50,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             recommendations.apply(connection, recorded)
 
 
-DISPATCH = Projection(name="dispatch.v5", categories=CATEGORIES, tables=TABLES, apply=apply)
+DISPATCH = Projection(name="dispatch.v6", categories=CATEGORIES, tables=TABLES, apply=apply)

@@ -157,6 +157,7 @@ def _begun(
         "destination": _json(event.destination),
         "dispatched_by": event.requested_by,
         "call_at": None if event.call_at is None else micros(event.call_at),
+        **_call(event),
         "override_reason": event.override_reason,
         "requested_at": micros(recorded.created_at),
         "exercise": recorded.metadata.get("exercise", ""),
@@ -164,6 +165,17 @@ def _begun(
         "revision": recorded.revision,
         "position": recorded.position,
     }
+
+
+def _call(event: events.AssignmentPreplanned | events.AssignmentRequested) -> dict[str, Any]:
+    if isinstance(event, events.AssignmentPreplanned) or event.call is None:
+        return {}
+    moments = {
+        "first_answered_at": event.call.first_answered_at,
+        "rang_at": event.call.rang_at,
+        "answered_at": event.call.answered_at,
+    }
+    return {name: None if at is None else micros(at) for name, at in moments.items()}
 
 
 def _reached(recorded: Recorded, stage: Stage, event: events.Progress) -> dict[str, Any]:

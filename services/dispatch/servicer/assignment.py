@@ -19,7 +19,7 @@ from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.sending import Intent, Sending
 from services.dispatch.projections.tables import ASSIGNMENTS, CLOSED
-from services.dispatch.servicer import messages, response_times
+from services.dispatch.servicer import messages, response_groups, response_times
 from services.runtime import call, paging, reading, times, watching
 from services.runtime.actor import Actor
 from services.runtime.cause import COMMAND, Cause
@@ -44,6 +44,7 @@ class AssignmentServicer(AssignmentServiceServicer):
     releasing: Releasing
     model: ReadModel
     regions: Regions
+    targets: response_groups.Targets
     ways: Ways
     now: Callable[[], datetime]
 
@@ -181,11 +182,19 @@ class AssignmentServicer(AssignmentServiceServicer):
         local = response_times.zone(request.time_zone)
         column = ASSIGNMENTS.c
         statement = select(
+            column.incident_id,
+            column.incident_type,
+            column.unit_id,
             column.unit_kind,
+            column.destination,
             column.call_at,
+            column.first_answered_at,
+            column.rang_at,
+            column.answered_at,
             column.dispatched_at,
             column.en_route_at,
             column.on_scene_at,
+            column.initiating_action_at,
         ).where(column.exercise == request.exercise, column.dispatched_at.is_not(None))
         if request.HasField("start_time"):
             start = times.micros(times.known(request, "start_time"))
@@ -196,7 +205,17 @@ class AssignmentServicer(AssignmentServiceServicer):
         async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
             rows = (await connection.execute(statement)).all()
         measured = await asyncio.to_thread(response_times.measured, rows, local)
-        response = pb.GetResponseTimesResponse(rows=measured)
+        groups = await asyncio.to_thread(
+            response_groups.grouped,
+            rows,
+            request.group_by,
+            sorted(request.percents),
+            local,
+            self.targets,
+        )
+        response = pb.GetResponseTimesResponse(
+            rows=measured, groups=groups, targets_version=self.targets.version
+        )
         reading.freshen(response.freshness, seen)
         return response
 
@@ -247,6 +266,7 @@ class AssignmentServicer(AssignmentServiceServicer):
             said=request.HasField("occur_time"),
             occurred_at=said(request, "occur_time", now),
             incident_type=incident.type_code,
+            call=_call_times(request, now),
         )
 
     async def _said(self, request: Any) -> dict[str, Any]:
@@ -296,3 +316,17 @@ def _source(number: Any, by: Actor) -> Source:
     if number:
         return messages.SOURCE_OF[number]
     return Source.CREW if by.roles == (CREW,) else Source.CONSOLE
+
+
+def _call_times(request: Any, now: datetime) -> events.CallTimes | None:
+    """Return how the call came in; None where nobody said anything of it."""
+
+    def at(field: str) -> datetime | None:
+        return said(request, field, now) if request.HasField(field) else None
+
+    told = events.CallTimes(
+        first_answered_at=at("first_answer_time"),
+        rang_at=at("ring_time"),
+        answered_at=at("answer_time"),
+    )
+    return None if told == events.CallTimes() else told

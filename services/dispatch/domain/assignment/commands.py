@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.dispatch.domain.assignment.ways import Way
-from services.dispatch.domain.events import Source, Stage
+from services.dispatch.domain.events import CallTimes, Source, Stage
 from services.dispatch.domain.refusals import RefusalKind
 from services.runtime.actor import Actor
 from services.runtime.place import Place
@@ -29,6 +29,7 @@ class RequestAssignment:
     occurred_at: datetime
     incident_type: str = ""
     diverted_from: str = ""
+    call: CallTimes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

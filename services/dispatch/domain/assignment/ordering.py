@@ -55,6 +55,7 @@ def request(command: RequestAssignment, state: State) -> list[Event]:
             occurred_at=command.occurred_at,
             incident_type=command.incident_type,
             diverted_from=command.diverted_from,
+            call=command.call,
         )
     ]
 

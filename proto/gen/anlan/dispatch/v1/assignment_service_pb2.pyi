@@ -106,6 +106,74 @@ FACT_SOURCE_DEVICE: FactSource.ValueType  # 3
 """A machine, e.g. a vehicle's terminal."""
 Global___FactSource: typing_extensions.TypeAlias = FactSource
 
+class _ResponseInterval:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ResponseIntervalEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ResponseInterval.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    RESPONSE_INTERVAL_UNSPECIFIED: _ResponseInterval.ValueType  # 0
+    RESPONSE_INTERVAL_TRANSFER: _ResponseInterval.ValueType  # 1
+    """Answered by the centre that took the call first → rang here."""
+    RESPONSE_INTERVAL_ANSWER: _ResponseInterval.ValueType  # 2
+    """Rang here → answered here."""
+    RESPONSE_INTERVAL_PROCESSING: _ResponseInterval.ValueType  # 3
+    """Answered, or else received → unit dispatched."""
+    RESPONSE_INTERVAL_TURNOUT: _ResponseInterval.ValueType  # 4
+    """Unit dispatched → en route."""
+    RESPONSE_INTERVAL_TRAVEL: _ResponseInterval.ValueType  # 5
+    """En route → on scene."""
+    RESPONSE_INTERVAL_INITIATING_ACTION: _ResponseInterval.ValueType  # 6
+    """On scene → first action."""
+
+class ResponseInterval(_ResponseInterval, metaclass=_ResponseIntervalEnumTypeWrapper):
+    """The interval names of NFPA 1225, NFPA 1710 and NENA-STA-020."""
+
+RESPONSE_INTERVAL_UNSPECIFIED: ResponseInterval.ValueType  # 0
+RESPONSE_INTERVAL_TRANSFER: ResponseInterval.ValueType  # 1
+"""Answered by the centre that took the call first → rang here."""
+RESPONSE_INTERVAL_ANSWER: ResponseInterval.ValueType  # 2
+"""Rang here → answered here."""
+RESPONSE_INTERVAL_PROCESSING: ResponseInterval.ValueType  # 3
+"""Answered, or else received → unit dispatched."""
+RESPONSE_INTERVAL_TURNOUT: ResponseInterval.ValueType  # 4
+"""Unit dispatched → en route."""
+RESPONSE_INTERVAL_TRAVEL: ResponseInterval.ValueType  # 5
+"""En route → on scene."""
+RESPONSE_INTERVAL_INITIATING_ACTION: ResponseInterval.ValueType  # 6
+"""On scene → first action."""
+Global___ResponseInterval: typing_extensions.TypeAlias = ResponseInterval
+
+class _ResponseDimension:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ResponseDimensionEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ResponseDimension.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    RESPONSE_DIMENSION_UNSPECIFIED: _ResponseDimension.ValueType  # 0
+    RESPONSE_DIMENSION_UNIT: _ResponseDimension.ValueType  # 1
+    RESPONSE_DIMENSION_UNIT_KIND: _ResponseDimension.ValueType  # 2
+    RESPONSE_DIMENSION_TOWNSHIP: _ResponseDimension.ValueType  # 3
+    """The township of the destination, 9 digits; 6 where no more is known."""
+    RESPONSE_DIMENSION_HOUR: _ResponseDimension.ValueType  # 4
+    """The hour of the day of the dispatch, in the zone asked for."""
+    RESPONSE_DIMENSION_INCIDENT_TYPE: _ResponseDimension.ValueType  # 5
+    RESPONSE_DIMENSION_YEAR: _ResponseDimension.ValueType  # 6
+
+class ResponseDimension(_ResponseDimension, metaclass=_ResponseDimensionEnumTypeWrapper):
+    """What response times are told apart by."""
+
+RESPONSE_DIMENSION_UNSPECIFIED: ResponseDimension.ValueType  # 0
+RESPONSE_DIMENSION_UNIT: ResponseDimension.ValueType  # 1
+RESPONSE_DIMENSION_UNIT_KIND: ResponseDimension.ValueType  # 2
+RESPONSE_DIMENSION_TOWNSHIP: ResponseDimension.ValueType  # 3
+"""The township of the destination, 9 digits; 6 where no more is known."""
+RESPONSE_DIMENSION_HOUR: ResponseDimension.ValueType  # 4
+"""The hour of the day of the dispatch, in the zone asked for."""
+RESPONSE_DIMENSION_INCIDENT_TYPE: ResponseDimension.ValueType  # 5
+RESPONSE_DIMENSION_YEAR: ResponseDimension.ValueType  # 6
+Global___ResponseDimension: typing_extensions.TypeAlias = ResponseDimension
+
 @typing.final
 class Mayday(google.protobuf.message.Message):
     """Who is in danger, and since when."""
@@ -304,6 +372,9 @@ class CreateAssignmentRequest(google.protobuf.message.Message):
     CALL_TIME_FIELD_NUMBER: builtins.int
     OVERRIDE_REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    FIRST_ANSWER_TIME_FIELD_NUMBER: builtins.int
+    RING_TIME_FIELD_NUMBER: builtins.int
+    ANSWER_TIME_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     assignment_id: builtins.str
     """Chosen by the caller, or derived from request_id when empty."""
@@ -327,6 +398,16 @@ class CreateAssignmentRequest(google.protobuf.message.Message):
 
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def first_answer_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When another centre, such as 110, had answered the call before it passed it on to us."""
+
+    @property
+    def ring_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the call rang here, and when it was answered here."""
+
+    @property
+    def answer_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
         self,
         *,
@@ -340,9 +421,12 @@ class CreateAssignmentRequest(google.protobuf.message.Message):
         call_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         override_reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        first_answer_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        ring_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        answer_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "call_time", b"call_time", "destination", b"destination", "occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "assignment_id", b"assignment_id", "call_time", b"call_time", "destination", b"destination", "incident_id", b"incident_id", "occur_time", b"occur_time", "order", b"order", "override_reason", b"override_reason", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "answer_time", b"answer_time", "call_time", b"call_time", "destination", b"destination", "first_answer_time", b"first_answer_time", "occur_time", b"occur_time", "ring_time", b"ring_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "answer_time", b"answer_time", "assignment_id", b"assignment_id", "call_time", b"call_time", "destination", b"destination", "first_answer_time", b"first_answer_time", "incident_id", b"incident_id", "occur_time", b"occur_time", "order", b"order", "override_reason", b"override_reason", "request_id", b"request_id", "ring_time", b"ring_time", "unit_id", b"unit_id"]) -> None: ...
 
 Global___CreateAssignmentRequest: typing_extensions.TypeAlias = CreateAssignmentRequest
 
@@ -835,6 +919,135 @@ class Interval(google.protobuf.message.Message):
 Global___Interval: typing_extensions.TypeAlias = Interval
 
 @typing.final
+class MeasuredInterval(google.protobuf.message.Message):
+    """One interval of a group of assignments.  A call counts once in TRANSFER and ANSWER, however many
+    units it was answered with.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Percentile(google.protobuf.message.Message):
+        """So many percent took at most so long; linear between closest ranks."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        PERCENT_FIELD_NUMBER: builtins.int
+        SECONDS_FIELD_NUMBER: builtins.int
+        percent: builtins.float
+        seconds: builtins.float
+        def __init__(
+            self,
+            *,
+            percent: builtins.float = ...,
+            seconds: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["percent", b"percent", "seconds", b"seconds"]) -> None: ...
+
+    @typing.final
+    class Attainment(google.protobuf.message.Message):
+        """A target of reference/response_targets.json, and how far it was met."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        TARGET_ID_FIELD_NUMBER: builtins.int
+        PERCENT_FIELD_NUMBER: builtins.int
+        SECONDS_FIELD_NUMBER: builtins.int
+        SHARE_WITHIN_FIELD_NUMBER: builtins.int
+        MET_FIELD_NUMBER: builtins.int
+        SOURCE_FIELD_NUMBER: builtins.int
+        target_id: builtins.str
+        percent: builtins.float
+        seconds: builtins.float
+        share_within: builtins.float
+        """The share of what was counted that took at most so long, 0 to 1."""
+        met: builtins.bool
+        source: builtins.str
+        """Where the figure comes from."""
+        def __init__(
+            self,
+            *,
+            target_id: builtins.str = ...,
+            percent: builtins.float = ...,
+            seconds: builtins.float = ...,
+            share_within: builtins.float = ...,
+            met: builtins.bool = ...,
+            source: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["met", b"met", "percent", b"percent", "seconds", b"seconds", "share_within", b"share_within", "source", b"source", "target_id", b"target_id"]) -> None: ...
+
+    INTERVAL_FIELD_NUMBER: builtins.int
+    COUNT_FIELD_NUMBER: builtins.int
+    MISSING_FIELD_NUMBER: builtins.int
+    REVERSED_FIELD_NUMBER: builtins.int
+    PERCENTILES_FIELD_NUMBER: builtins.int
+    TARGETS_FIELD_NUMBER: builtins.int
+    interval: Global___ResponseInterval.ValueType
+    count: builtins.int
+    missing: builtins.int
+    """Left out because one of the two times is not known."""
+    reversed: builtins.int
+    """Left out because the times run backwards."""
+    @property
+    def percentiles(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MeasuredInterval.Percentile]: ...
+    @property
+    def targets(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MeasuredInterval.Attainment]: ...
+    def __init__(
+        self,
+        *,
+        interval: Global___ResponseInterval.ValueType = ...,
+        count: builtins.int = ...,
+        missing: builtins.int = ...,
+        reversed: builtins.int = ...,
+        percentiles: collections.abc.Iterable[Global___MeasuredInterval.Percentile] | None = ...,
+        targets: collections.abc.Iterable[Global___MeasuredInterval.Attainment] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["count", b"count", "interval", b"interval", "missing", b"missing", "percentiles", b"percentiles", "reversed", b"reversed", "targets", b"targets"]) -> None: ...
+
+Global___MeasuredInterval: typing_extensions.TypeAlias = MeasuredInterval
+
+@typing.final
+class ResponseGroup(google.protobuf.message.Message):
+    """Assignments that have in common what was asked for."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    UNIT_KIND_FIELD_NUMBER: builtins.int
+    TOWNSHIP_ADCODE_FIELD_NUMBER: builtins.int
+    HOUR_FIELD_NUMBER: builtins.int
+    INCIDENT_TYPE_FIELD_NUMBER: builtins.int
+    YEAR_FIELD_NUMBER: builtins.int
+    ASSIGNMENTS_FIELD_NUMBER: builtins.int
+    INTERVALS_FIELD_NUMBER: builtins.int
+    unit_id: builtins.str
+    unit_kind: builtins.str
+    township_adcode: builtins.str
+    hour: builtins.int
+    incident_type: builtins.str
+    year: builtins.int
+    assignments: builtins.int
+    @property
+    def intervals(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___MeasuredInterval]: ...
+    def __init__(
+        self,
+        *,
+        unit_id: builtins.str = ...,
+        unit_kind: builtins.str = ...,
+        township_adcode: builtins.str = ...,
+        hour: builtins.int | None = ...,
+        incident_type: builtins.str = ...,
+        year: builtins.int = ...,
+        assignments: builtins.int = ...,
+        intervals: collections.abc.Iterable[Global___MeasuredInterval] | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["_hour", b"_hour", "hour", b"hour"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_hour", b"_hour", "assignments", b"assignments", "hour", b"hour", "incident_type", b"incident_type", "intervals", b"intervals", "township_adcode", b"township_adcode", "unit_id", b"unit_id", "unit_kind", b"unit_kind", "year", b"year"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_hour", b"_hour"]) -> typing.Literal["hour"] | None: ...
+
+Global___ResponseGroup: typing_extensions.TypeAlias = ResponseGroup
+
+@typing.final
 class GetResponseTimesRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -843,6 +1056,8 @@ class GetResponseTimesRequest(google.protobuf.message.Message):
     TIME_ZONE_FIELD_NUMBER: builtins.int
     EXERCISE_FIELD_NUMBER: builtins.int
     READ_FIELD_NUMBER: builtins.int
+    GROUP_BY_FIELD_NUMBER: builtins.int
+    PERCENTS_FIELD_NUMBER: builtins.int
     time_zone: builtins.str
     """The zone in which years begin, e.g. Asia/Shanghai (the default) or America/Los_Angeles."""
     exercise: builtins.str
@@ -857,6 +1072,14 @@ class GetResponseTimesRequest(google.protobuf.message.Message):
 
     @property
     def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    @property
+    def group_by(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[Global___ResponseDimension.ValueType]:
+        """What `groups` are told apart by; empty: one group of all."""
+
+    @property
+    def percents(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.float]:
+        """Above 0 and below 100; empty: 50, 90 and 95."""
+
     def __init__(
         self,
         *,
@@ -865,9 +1088,11 @@ class GetResponseTimesRequest(google.protobuf.message.Message):
         time_zone: builtins.str = ...,
         exercise: builtins.str = ...,
         read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+        group_by: collections.abc.Iterable[Global___ResponseDimension.ValueType] | None = ...,
+        percents: collections.abc.Iterable[builtins.float] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["end_time", b"end_time", "read", b"read", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["end_time", b"end_time", "exercise", b"exercise", "read", b"read", "start_time", b"start_time", "time_zone", b"time_zone"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["end_time", b"end_time", "exercise", b"exercise", "group_by", b"group_by", "percents", b"percents", "read", b"read", "start_time", b"start_time", "time_zone", b"time_zone"]) -> None: ...
 
 Global___GetResponseTimesRequest: typing_extensions.TypeAlias = GetResponseTimesRequest
 
@@ -916,17 +1141,27 @@ class GetResponseTimesResponse(google.protobuf.message.Message):
 
     ROWS_FIELD_NUMBER: builtins.int
     FRESHNESS_FIELD_NUMBER: builtins.int
+    GROUPS_FIELD_NUMBER: builtins.int
+    TARGETS_VERSION_FIELD_NUMBER: builtins.int
+    targets_version: builtins.str
+    """The version of reference/response_targets.json."""
     @property
-    def rows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetResponseTimesResponse.Row]: ...
+    def rows(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___GetResponseTimesResponse.Row]:
+        """By unit kind and year, whatever `group_by` says."""
+
     @property
     def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    @property
+    def groups(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ResponseGroup]: ...
     def __init__(
         self,
         *,
         rows: collections.abc.Iterable[Global___GetResponseTimesResponse.Row] | None = ...,
         freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+        groups: collections.abc.Iterable[Global___ResponseGroup] | None = ...,
+        targets_version: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "rows", b"rows"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "groups", b"groups", "rows", b"rows", "targets_version", b"targets_version"]) -> None: ...
 
 Global___GetResponseTimesResponse: typing_extensions.TypeAlias = GetResponseTimesResponse
