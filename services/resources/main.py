@@ -116,7 +116,13 @@ async def serve(settings: Settings) -> None:
     server = guarded_server(settings, DOMAIN)
     add_PositionServiceServicer_to_server(
         PositionServicer(
-            intake=intake, board=board, limits=limits, devices=devices, model=model, now=now
+            intake=intake,
+            board=board,
+            whole=sharing.whole.is_set,
+            limits=limits,
+            devices=devices,
+            model=model,
+            now=now,
         ),
         server.grpc,
     )
@@ -131,7 +137,8 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
     add_MapServiceServicer_to_server(
-        MapServicer(model=model, board=board, limits=limits, now=now), server.grpc
+        MapServicer(model=model, board=board, whole=sharing.whole.is_set, limits=limits, now=now),
+        server.grpc,
     )
     add_UnitServiceServicer_to_server(
         UnitServicer(

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
 
+from anlan.resources.v1 import position_service_pb2 as position_pb
 from anlan.resources.v1 import unit_service_pb2 as pb
+from anlan.resources.v1.position_service_pb2_grpc import PositionServiceStub
 from anlan.resources.v1.unit_service_pb2_grpc import UnitServiceStub
 from anlan.type.v1 import place_pb2, read_pb2
 from tests.node import Node
-from tests.service import Service, Tokens, free_port, request_id
+from tests.service import Service, Tokens, free_port, refusal, request_id
 
 
 @pytest.fixture
@@ -78,3 +81,14 @@ async def test_no_broker_and_a_kill_lose_no_hold_and_free_what_ran_out(
         )
     assert still.unit.status == pb.UNIT_STATUS_RESERVED
     assert still.unit.holds[0].holder == "assignment"
+
+
+async def test_an_empty_board_says_that_it_is_not_whole(lonely: Service, tokens: Tokens) -> None:
+    reader = tokens.caller("auditor.tan", "auditor").metadata
+    async with lonely.channel() as channel:
+        positions: Any = PositionServiceStub(channel)
+        listed = await positions.ListPositions(position_pb.ListPositionsRequest(), metadata=reader)
+        assert (len(listed.positions), listed.incomplete) == (0, True)
+        unknown = position_pb.GetPositionRequest(unit_id="boat")
+        said = await refusal(positions.GetPosition(unknown, metadata=reader))
+    assert (said.code, said.reason) == (grpc.StatusCode.UNAVAILABLE, "POSITIONS_INCOMPLETE")

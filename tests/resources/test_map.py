@@ -26,7 +26,7 @@ from services.resources.domain.plot import Aspect, ChangePlot, PlotIncident
 from services.resources.reactions.plots import plotted
 from services.resources.servicer import geojson
 from services.resources.servicer.distance import metres
-from services.resources.servicer.layers import Feature
+from services.resources.servicer.layers import LAYERS, Feature
 from services.resources.servicer.picture import Picture, changed_rows
 from services.runtime.readmodel import Seen
 from services.runtime.recorded import Recorded
@@ -383,3 +383,16 @@ async def test_a_polygon_that_is_none_is_refused(api: Api, field: Field) -> None
     request = pb.ListFeaturesRequest(filter=pb.FeatureFilter(polygon=open_ring))
     said = await refusal(field.map.ListFeatures(request, metadata=api.zhao.metadata))
     assert (said.reason, said.metadata["field"]) == ("POLYGON_INVALID", "filter.polygon")
+
+
+async def test_a_layer_that_is_not_drawn_is_refused_rather_than_empty(
+    api: Api, field: Field
+) -> None:
+    missing = set(pb.Layer.values()) - {0} - {layer.number for layer in LAYERS}
+    for number in missing:
+        request = pb.ListFeaturesRequest(filter=pb.FeatureFilter(layers=[number]))
+        said = await refusal(field.map.ListFeatures(request, metadata=api.zhao.metadata))
+        assert (said.reason, said.metadata["got"]) == ("LAYER_NOT_DRAWN", pb.Layer.Name(number))
+    everything = pb.ListFeaturesRequest()
+    drawn = await field.map.ListFeatures(everything, metadata=api.zhao.metadata)
+    assert not drawn.positions_incomplete

@@ -28,6 +28,7 @@ from services.runtime.rejection import Invalid
 NEAREST, MOST_FEATURES = 5, 20_000
 ANY_DISTANCE_M = float("inf")
 MOVES_EVERY_S = 1.0
+NAMES: dict[int, str] = {number: name for name, number in pb.Layer.items()}
 ALL_LAYERS = tuple(layer.number for layer in LAYERS)
 
 
@@ -42,7 +43,14 @@ class _Wanted:
 
     @classmethod
     def of(cls, asked: pb.FeatureFilter) -> _Wanted:
-        """Return the filter.  Raises Invalid for a polygon that is none."""
+        """Return the filter.  Raises Invalid for a layer that is not drawn, or no polygon."""
+        if unknown := set(asked.layers) - set(ALL_LAYERS):
+            raise Invalid(
+                "LAYER_NOT_DRAWN",
+                field="filter.layers",
+                got=", ".join(NAMES[number] for number in sorted(unknown)),
+                allowed=", ".join(NAMES[number] for number in ALL_LAYERS),
+            )
         return cls(
             layers=tuple(sorted(asked.layers)) or ALL_LAYERS,
             prefix=region_prefix(asked.adcode) if asked.adcode else "",
@@ -71,6 +79,7 @@ class _Wanted:
 class MapServicer(MapServiceServicer):
     model: ReadModel
     board: Board
+    whole: Callable[[], bool]
     limits: Limits
     now: Callable[[], datetime]
     picture: Picture = field(default_factory=Picture)
@@ -88,7 +97,8 @@ class MapServicer(MapServiceServicer):
         )
         features = nsmallest(size + 1, matching, key=lambda one: (one.layer, one.id))
         response = pb.ListFeaturesResponse(
-            features=[self._message(feature, instant) for feature in features[:size]]
+            features=[self._message(feature, instant) for feature in features[:size]],
+            positions_incomplete=self._incomplete(request.read),
         )
         if len(features) > size:
             last = features[size - 1]
@@ -107,6 +117,7 @@ class MapServicer(MapServiceServicer):
             geojson=geojson.text(trees),
             features=min(len(features), MOST_FEATURES),
             truncated=len(features) > MOST_FEATURES,
+            positions_incomplete=self._incomplete(request.read),
         )
         reading.freshen(response.freshness, seen)
         return response
@@ -129,7 +140,8 @@ class MapServicer(MapServiceServicer):
                     feature=self._message(feature, instant), distance_m=metres
                 )
                 for metres, feature in nearest
-            ]
+            ],
+            positions_incomplete=self._incomplete(request.read),
         )
         reading.freshen(response.freshness, seen)
         return response
@@ -158,6 +170,9 @@ class MapServicer(MapServiceServicer):
                         yield self._watched(unit, wanted, position, cursor)
             # Rows are told at once, moves once a second.
             await self.model.advanced(seen, MOVES_EVERY_S)
+
+    def _incomplete(self, options: Any) -> bool:
+        return options.WhichOneof("as_of") is None and not self.whole()
 
     async def _look(self, options: Any) -> tuple[Picture, Seen, datetime]:
         """Return the map that a request's ``read`` asks for, and the instant that ages count to."""

@@ -26,7 +26,7 @@ from services.runtime import call, paging, reading
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
 from services.runtime.readmodel import ReadModel
-from services.runtime.rejection import Invalid, NotFound, Rejection
+from services.runtime.rejection import Invalid, NotFound, Rejection, Unavailable
 from services.runtime.times import said
 
 TOLD_REFUSALS = 100
@@ -45,6 +45,7 @@ class PositionServicer(PositionServiceServicer):
     intake: Intake
     board: Board
     limits: Limits
+    whole: Callable[[], bool]
     devices: Devices
     model: ReadModel
     now: Callable[[], datetime]
@@ -94,6 +95,12 @@ class PositionServicer(PositionServiceServicer):
         fixes, instant = await self._known(request.read, request.unit_id)
         for fix in fixes:
             return pb.GetPositionResponse(where=self._position(fix, instant))
+        if not self.whole() and request.read.WhichOneof("as_of") is None:
+            raise Unavailable(
+                "POSITIONS_INCOMPLETE",
+                f"where {request.unit_id} was before this process started is not recovered yet",
+                unit_id=request.unit_id,
+            )
         raise NotFound(
             "NO_POSITION",
             f"nobody has said where {request.unit_id} is",
@@ -116,7 +123,8 @@ class PositionServicer(PositionServiceServicer):
         )
         page = nsmallest(size + 1, matching, key=lambda fix: fix.unit_id)
         response = pb.ListPositionsResponse(
-            positions=[self._position(fix, instant) for fix in page[:size]]
+            positions=[self._position(fix, instant) for fix in page[:size]],
+            incomplete=not self.whole() and request.read.WhichOneof("as_of") is None,
         )
         if len(page) > size:
             response.next_page_token = paging.token(page[size - 1].unit_id)

@@ -70,7 +70,7 @@ class FeatureFilter(google.protobuf.message.Message):
     """Also what is over: closed incidents, lifted areas."""
     @property
     def layers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[Global___Layer.ValueType]:
-        """Empty is all layers."""
+        """Empty is all layers that are drawn; one that is not drawn yet is refused."""
 
     @property
     def box(self) -> anlan.type.v1.place_pb2.Box:
@@ -170,7 +170,12 @@ class ListFeaturesResponse(google.protobuf.message.Message):
     FEATURES_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
     FRESHNESS_FIELD_NUMBER: builtins.int
+    POSITIONS_INCOMPLETE_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
+    positions_incomplete: builtins.bool
+    """True while this process has not recovered yet what was known before it started, e.g. because
+    the broker is away: a unit that stands at home may be anywhere.
+    """
     @property
     def features(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Feature]:
         """By layer and id."""
@@ -183,9 +188,10 @@ class ListFeaturesResponse(google.protobuf.message.Message):
         features: collections.abc.Iterable[Global___Feature] | None = ...,
         next_page_token: builtins.str = ...,
         freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+        positions_incomplete: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["features", b"features", "freshness", b"freshness", "next_page_token", b"next_page_token"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["features", b"features", "freshness", b"freshness", "next_page_token", b"next_page_token", "positions_incomplete", b"positions_incomplete"]) -> None: ...
 
 Global___ListFeaturesResponse: typing_extensions.TypeAlias = ListFeaturesResponse
 
@@ -218,11 +224,16 @@ class GetFeatureCollectionResponse(google.protobuf.message.Message):
     FEATURES_FIELD_NUMBER: builtins.int
     TRUNCATED_FIELD_NUMBER: builtins.int
     FRESHNESS_FIELD_NUMBER: builtins.int
+    POSITIONS_INCOMPLETE_FIELD_NUMBER: builtins.int
     geojson: builtins.str
     """A GeoJSON FeatureCollection, as JSON."""
     features: builtins.int
     truncated: builtins.bool
     """True where there were more than 20,000: ask by layer or box."""
+    positions_incomplete: builtins.bool
+    """True while this process has not recovered yet what was known before it started, e.g. because
+    the broker is away: a unit that stands at home may be anywhere.
+    """
     @property
     def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
     def __init__(
@@ -232,9 +243,10 @@ class GetFeatureCollectionResponse(google.protobuf.message.Message):
         features: builtins.int = ...,
         truncated: builtins.bool = ...,
         freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+        positions_incomplete: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["features", b"features", "freshness", b"freshness", "geojson", b"geojson", "truncated", b"truncated"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["features", b"features", "freshness", b"freshness", "geojson", b"geojson", "positions_incomplete", b"positions_incomplete", "truncated", b"truncated"]) -> None: ...
 
 Global___GetFeatureCollectionResponse: typing_extensions.TypeAlias = GetFeatureCollectionResponse
 
@@ -296,6 +308,11 @@ class FindNearestFeaturesResponse(google.protobuf.message.Message):
 
     CANDIDATES_FIELD_NUMBER: builtins.int
     FRESHNESS_FIELD_NUMBER: builtins.int
+    POSITIONS_INCOMPLETE_FIELD_NUMBER: builtins.int
+    positions_incomplete: builtins.bool
+    """True while this process has not recovered yet what was known before it started, e.g. because
+    the broker is away: a unit that stands at home may be anywhere.
+    """
     @property
     def candidates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___FindNearestFeaturesResponse.Candidate]: ...
     @property
@@ -305,9 +322,10 @@ class FindNearestFeaturesResponse(google.protobuf.message.Message):
         *,
         candidates: collections.abc.Iterable[Global___FindNearestFeaturesResponse.Candidate] | None = ...,
         freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+        positions_incomplete: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["candidates", b"candidates", "freshness", b"freshness"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["candidates", b"candidates", "freshness", b"freshness", "positions_incomplete", b"positions_incomplete"]) -> None: ...
 
 Global___FindNearestFeaturesResponse: typing_extensions.TypeAlias = FindNearestFeaturesResponse
 

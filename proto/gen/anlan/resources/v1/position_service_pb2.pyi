@@ -298,7 +298,12 @@ class ListPositionsResponse(google.protobuf.message.Message):
 
     POSITIONS_FIELD_NUMBER: builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    INCOMPLETE_FIELD_NUMBER: builtins.int
     next_page_token: builtins.str
+    incomplete: builtins.bool
+    """True while this process has not recovered yet what was known before it started, e.g. because
+    the broker is away: a unit that is not here, or stands at home, may be anywhere.
+    """
     @property
     def positions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Position]: ...
     def __init__(
@@ -306,8 +311,9 @@ class ListPositionsResponse(google.protobuf.message.Message):
         *,
         positions: collections.abc.Iterable[Global___Position] | None = ...,
         next_page_token: builtins.str = ...,
+        incomplete: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["next_page_token", b"next_page_token", "positions", b"positions"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["incomplete", b"incomplete", "next_page_token", b"next_page_token", "positions", b"positions"]) -> None: ...
 
 Global___ListPositionsResponse: typing_extensions.TypeAlias = ListPositionsResponse
 

@@ -95,7 +95,8 @@ class PositionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetPosition(self, request, context):
-        """Returns where one unit is.
+        """Returns where one unit is.  Fails UNAVAILABLE rather than NOT_FOUND while what was known before
+        a restart is not recovered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

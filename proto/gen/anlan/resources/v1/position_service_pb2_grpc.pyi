@@ -217,7 +217,9 @@ class PositionServiceStub(typing.Generic[_PositionServiceReportPositionsType, _P
     """
 
     GetPosition: _PositionServiceGetPositionType
-    """Returns where one unit is."""
+    """Returns where one unit is.  Fails UNAVAILABLE rather than NOT_FOUND while what was known before
+    a restart is not recovered.
+    """
 
     ListPositions: _PositionServiceListPositionsType
     """Lists where units are, by unit."""
@@ -291,7 +293,9 @@ class PositionServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.resources.v1.position_service_pb2.GetPositionRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.position_service_pb2.GetPositionResponse, collections.abc.Awaitable[anlan.resources.v1.position_service_pb2.GetPositionResponse]]:
-        """Returns where one unit is."""
+        """Returns where one unit is.  Fails UNAVAILABLE rather than NOT_FOUND while what was known before
+        a restart is not recovered.
+        """
 
     @abc.abstractmethod
     def ListPositions(
