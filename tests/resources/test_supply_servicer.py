@@ -303,6 +303,16 @@ async def test_a_lorry_that_is_diverted_is_lost_to_its_request_and_found_again(
     nowhere = await refusal(
         supply.call("DivertTransfer", **of, to_depot_id="nowhere", reason="桥断")
     )
+    unasked = await refusal(
+        supply.call(
+            "DivertTransfer",
+            **of,
+            to_depot_id=supply.other,
+            incident_id="fire",
+            supply_request_id="unheard-of",
+            reason="桥断",
+        )
+    )
     diverted = await supply.call(
         "DivertTransfer", **of, to_depot_id=supply.other, incident_id="fire", reason="桥断"
     )
@@ -310,7 +320,7 @@ async def test_a_lorry_that_is_diverted_is_lost_to_its_request_and_found_again(
     theirs = await refusal(supply.call("ReceiveTransfer", "qi", **of, received=100))
     received = await supply.call("ReceiveTransfer", **of, received=100)
 
-    assert nowhere.code is grpc.StatusCode.NOT_FOUND
+    assert nowhere.code is unasked.code is grpc.StatusCode.NOT_FOUND
     assert (asked.on_the_way, asked.transit_progress) == (0, request_pb.SUPPLY_PROGRESS_NONE)
     assert theirs.reason == "OUTSIDE_JURISDICTION"
     assert (await supply.stock(supply.other, received.position)).on_hand == 100

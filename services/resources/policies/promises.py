@@ -57,7 +57,7 @@ class Promises:
         step = cause.step(f"{SET_ASIDE}.{commitment_id}")
         try:
             key = stock_key(made.depot_id, made.item)
-            return (await self.stocks.handle(key, reserve, step)).position
+            kept = await self.stocks.handle(key, reserve, step)
         except Unavailable:
             raise
         except Rejection as refusal:
@@ -69,6 +69,8 @@ class Promises:
             )
             await self.requests.handle(supply_request_id, withdraw, cause.step(TAKE_BACK))
             raise
+        # What ended the promise since it was looked at may have found nothing to let go yet.
+        return max(kept.position, await self.let_go(supply_request_id, made.occurred_at, cause))
 
     async def let_go(self, supply_request_id: str, at: datetime, cause: Cause) -> int:
         """Release what depots still hold for promises that have ended; return the position."""

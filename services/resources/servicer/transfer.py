@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 
 from anlan.resources.v1 import transfer_service_pb2 as pb
 from anlan.resources.v1.transfer_service_pb2_grpc import TransferServiceServicer
-from services.resources.domain import transfer
+from services.resources.domain import supply_request, transfer
 from services.resources.policies.shipping import Shipping
 from services.resources.projections.tables import transfers
 from services.resources.servicer import supply_messages as messages
@@ -79,6 +79,8 @@ class TransferServicer(TransferServiceServicer):
             diverted_by=call.current().actor.subject,
             occurred_at=said(request, "occur_time", self.now()),
         )
+        if request.supply_request_id and before is not None:
+            await self._address(request, before)
         written, cause = await self._move(request, command, request.to_depot_id)
         noted = await self._follow(written, cause)
         return pb.DivertTransferResponse(etag=written.etag, position=max(written.position, noted))
@@ -129,6 +131,17 @@ class TransferServicer(TransferServiceServicer):
         handler = self.shipping.transfers
         written = await handler.handle(request.transfer_id, command, cause, etag=request.etag)
         return written, cause
+
+    async def _address(self, request: pb.DivertTransferRequest, before: transfer.Transfer) -> None:
+        """Refuse, before anything turns, a request that does not want what is on the road."""
+        address = supply_request.AddressSupplyRequest(
+            supply_request_id=request.supply_request_id,
+            item=before.started.item,
+            quantity=before.outstanding,
+            transfer_id=request.transfer_id,
+        )
+        cause = call.current().cause(request.request_id, request.transfer_id)
+        await self.shipping.requests.handle(request.supply_request_id, address, cause)
 
     async def _follow(self, written: Written, cause: Cause) -> int:
         event = written.event
