@@ -65,7 +65,9 @@ async def dispatch(
     client: Client, unit_ids: Sequence[str], incident_id: str, order: str
 ) -> list[Sent]:
     """Send units, each for itself: what one is refused keeps no other back."""
-    incident = (await one(client, "command.GetIncident", {"incident_id": incident_id}))["incident"]
+    incident = (
+        await one(client, "command.IncidentService/GetIncident", {"incident_id": incident_id})
+    )["incident"]
 
     async def send(unit_id: str) -> Sent:
         fields = {"incident_id": incident_id, "unit_id": unit_id, "order": order}
@@ -100,11 +102,15 @@ async def act(client: Client, method: str, fields: dict[str, Any], exercise: str
 
 async def _assignment(client: Client, name: str) -> Any:
     """Return the open assignment called so, or else the one that unit ``name`` is on."""
-    listed = await one(client, "dispatch.ListAssignments", {"unit_id": name, "page_size": 3})
+    listed = await one(
+        client, "dispatch.AssignmentService/ListAssignments", {"unit_id": name, "page_size": 3}
+    )
     on_it = listed["assignments"]
     if len(on_it) == 1:
         return on_it[0]
     if on_it:
         ids = ", ".join(found["assignment_id"] for found in on_it)
         raise NotOne(f"{name} is on {len(on_it)} assignments: name one of {ids}")
-    return (await one(client, "dispatch.GetAssignment", {"assignment_id": name}))["assignment"]
+    return (await one(client, "dispatch.AssignmentService/GetAssignment", {"assignment_id": name}))[
+        "assignment"
+    ]

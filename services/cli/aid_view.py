@@ -47,12 +47,17 @@ def _alarm(one: Mapping[str, Any]) -> str:
 def _parties(one: Mapping[str, Any]) -> str:
     lines = [f"{one['requester']['name']} asks"]
     for helper in one["helpers"]:
-        promised = any(
-            lent["helper_adcode"] == helper["authority"]["adcode"]
-            and word(lent["state"], "AID_UNIT_STATE_") in {"committed", "en route", "arrived"}
+        states = {
+            word(lent["state"], "AID_UNIT_STATE_")
             for lent in one["units"]
-        )
-        said = "committed units" if promised else REPLIES[helper["reply"]]
+            if lent["helper_adcode"] == helper["authority"]["adcode"]
+        }
+        if states & {"committed", "en route", "arrived"}:
+            said = "committed units"
+        elif states & {"released", "returned"}:
+            said = "has helped"
+        else:
+            said = REPLIES[helper["reply"]]
         reason = f": {helper['reason']}" if helper["reason"] else ""
         wants = "  WANTS THEM BACK" if helper["return_asked_unit_ids"] else ""
         lines.append(f"{helper['authority']['name']} {said}{reason}{wants}")

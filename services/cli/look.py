@@ -85,7 +85,9 @@ def board(
         link = Link(port_base, data, token, address or (), ca)
         bound = moment(as_of)
         answer = link.run(lambda client: reads.board(client, adcode, bound))
-        put(answer) if json else views.show(views.board(answer, datetime.now(UTC)))
+        seen = answer["freshness"]["dispatch"]["event_time"] if bound.isdigit() else bound
+        at = datetime.fromisoformat(seen) if seen else None
+        put(answer) if json else views.show(views.board(answer, datetime.now(UTC), at))
 
 
 @app.command()

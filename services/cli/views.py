@@ -17,6 +17,23 @@ FINDINGS = {
     "FINDING_KIND_MISSING": "漏报",
     "FINDING_KIND_CONCEALMENT_SUSPECTED": "疑似瞒报",
 }
+STATE_STYLES = {
+    "requested": "yellow",
+    "dispatched": "yellow",
+    "acknowledged": "cyan",
+    "en route": "cyan",
+    "on scene": "green",
+    "preplanned": "dim",
+}
+MILESTONES = {
+    "dispatch_time",
+    "acknowledge_time",
+    "en_route_time",
+    "staged_time",
+    "on_scene_time",
+    "transport_time",
+    "destination_time",
+}
 LEVEL_NAMES = {"IV": "Ⅳ", "III": "Ⅲ", "II": "Ⅱ", "I": "Ⅰ"}
 
 
@@ -48,7 +65,8 @@ def timeline(answer: Mapping[str, Any], now: datetime) -> RenderableType:
     return Group(table, count, fresh(answer["freshness"], now))
 
 
-def board(answer: Mapping[str, Any], now: datetime) -> RenderableType:
+def board(answer: Mapping[str, Any], now: datetime, at: datetime | None = None) -> RenderableType:
+    """Show who is out: what nobody answered first, each with its age ``at`` an instant."""
     incidents = headed("incident", "title", "state", "grade", "level", "commander", "since")
     for one in answer["incidents"]:
         pending = (one["pending_transfer"] or {}).get("to", "")
@@ -61,17 +79,22 @@ def board(answer: Mapping[str, Any], now: datetime) -> RenderableType:
             Text(one["commander"] + (f" → {pending}?" if pending else "") or "—"),
             clock(one["open_time"]),
         )
-    assignments = headed("unit", "kind", "incident", "state", "dispatched", "by")
+    assignments = headed("state", "unit", "kind", "age", "where", "incident", "dispatched", "by")
     for one in answer["assignments"]:
-        overdue = one["acknowledgement_overdue"]
+        state = word(one["state"], "ASSIGNMENT_STATE_")
+        overdue, mayday = one["acknowledgement_overdue"], one.get("mayday")
+        alarm = " — MAYDAY" if mayday else " — NO ANSWER" if overdue else ""
+        destination = one["destination"] or {}
         assignments.add_row(
+            Text(state + alarm),
             Text(one["unit_id"]),
             one["unit_kind"],
+            age(_newest(one), at or now),
+            Text(destination.get("address") or destination.get("adcode") or ""),
             Text(one["incident_id"]),
-            word(one["state"], "ASSIGNMENT_STATE_") + (" — NO ANSWER" if overdue else ""),
             clock(one["dispatch_time"]),
             Text(one["dispatched_by"]),
-            style="bold red" if overdue else None,
+            style="bold red" if alarm else STATE_STYLES.get(state),
         )
     return Group(
         Text(f"{len(answer['incidents'])} open incidents", style="bold"),
@@ -158,6 +181,25 @@ def response_times(answer: Mapping[str, Any], now: datetime) -> RenderableType:
     if not answer["rows"]:
         return Group(Text("no assignments to measure"), fresh(answer["freshness"], now))
     return Group(table, fresh(answer["freshness"], now))
+
+
+def _newest(assignment: Mapping[str, Any]) -> str | None:
+    """Return when the newest of its milestones was reached."""
+    stamps = [value for key, value in assignment.items() if key in MILESTONES and value]
+    return max(stamps, key=datetime.fromisoformat, default=None)
+
+
+def age(stamp: str | None, at: datetime) -> str:
+    """Return how long ago it was: 03:10 minutes, or 2 h 05 where it is more than an hour."""
+    if not stamp:
+        return "—"
+    seconds = max(0, int((at - datetime.fromisoformat(stamp)).total_seconds()))
+    minutes, rest = divmod(seconds, 60)
+    if minutes < 60:  # noqa: PLR2004
+        return f"{minutes:02d}:{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours:02d} h" if days else f"{hours} h {minutes:02d}"
 
 
 def interval(measured: Mapping[str, Any] | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -82,6 +82,41 @@ def test_a_board_names_who_does_not_answer() -> None:
     assert "演练" in told
     [overdue] = [line for line in told.splitlines() if "boat-2" in line]
     assert "NO ANSWER" in overdue
+
+
+def test_a_board_says_how_long_each_has_been_so_and_where() -> None:
+    assignments = answer(
+        "ListAssignments",
+        assignments=[
+            {
+                "unit_id": "boat-1",
+                "state": "ASSIGNMENT_STATE_EN_ROUTE",
+                "destination": {"adcode": "431281102", "address": "安江镇大堤"},
+                "dispatch_time": NOW - timedelta(minutes=20),
+                "en_route_time": NOW - timedelta(minutes=15),
+            }
+        ],
+    )
+    whole = {"incidents": [], **assignments, "freshness": {"command": FRESH, "dispatch": FRESH}}
+    [line] = [line for line in text(views.board(whole, NOW)).splitlines() if "boat-1" in line]
+    assert "15:00" in line
+    assert "安江镇大堤" in line
+    then = views.board(whole, NOW, NOW - timedelta(minutes=5))
+    [line] = [line for line in text(then).splitlines() if "boat-1" in line]
+    assert "10:00" in line, "of the past, the age that it had"
+
+
+@pytest.mark.parametrize(
+    ("ago", "told"),
+    [
+        (timedelta(seconds=70), "01:10"),
+        (timedelta(hours=2, minutes=5), "2 h 05"),
+        (timedelta(days=3, hours=4), "3 d 04 h"),
+        (timedelta(seconds=-5), "00:00"),
+    ],
+)
+def test_ages_are_short(ago: timedelta, told: str) -> None:
+    assert views.age((NOW - ago).isoformat(), NOW) == told
 
 
 def test_clocks_show_what_is_owed_and_what_came_late() -> None:

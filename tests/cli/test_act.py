@@ -1,0 +1,165 @@
+"""The short commands of a dispatcher, and what they show."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+
+from anlan.dispatch.v1 import aid_service_pb2 as aid_pb
+from anlan.dispatch.v1 import assignment_service_pb2 as pb
+from services.cli import acting, aid_view, times_view
+from services.cli.client import Refusal
+from services.cli.rpc import Rpc, plain
+from tests.cli.test_views import text
+
+NOW = datetime(2026, 6, 17, 18, tzinfo=UTC)
+
+
+class Suite:
+    """Answers by method; a unit that is held is refused."""
+
+    def __init__(self, on: list[dict[str, str]] | None = None) -> None:
+        self.on = on or []
+        self.asked: list[tuple[str, dict[str, Any], str]] = []
+
+    async def call(self, rpc: Rpc, request: Any, *, exercise: str = "", **_: Any) -> Any:
+        fields = plain(request)
+        self.asked.append((rpc.method, fields, exercise))
+        if rpc.method == "CreateAssignment" and fields["unit_id"] == "held":
+            import grpc  # noqa: PLC0415
+
+            code = grpc.StatusCode.FAILED_PRECONDITION
+            raise Refusal(code, "UNIT_HELD", "held is held by a0 (chen.wei)", {})
+        answers: dict[str, dict[str, Any]] = {
+            "GetIncident": {"incident": {"incident_id": "i1", "exercise": "drill-1"}},
+            "CreateAssignment": {"assignment_id": "a1"},
+            "ListAssignments": {"assignments": self.on},
+            "GetAssignment": {"assignment": {"assignment_id": "a9", "unit_id": "boat-9"}},
+        }
+        return json_format.ParseDict(answers.get(rpc.method, {}), rpc.response())
+
+
+def client(suite: Suite) -> Any:
+    return suite
+
+
+async def test_each_unit_is_sent_for_itself_and_a_refusal_says_who_has_it() -> None:
+    suite = Suite()
+    sent = await acting.dispatch(client(suite), ["boat-1", "held"], "i1", "转移群众")
+
+    assert [one.went for one in sent] == [True, False]
+    assert "chen.wei" in sent[1].line
+    orders = [asked for asked in suite.asked if asked[0] == "CreateAssignment"]
+    assert {exercise for _, _, exercise in orders} == {"drill-1"}, "a drill stays a drill"
+    assert orders[0][1]["request_id"] != orders[1][1]["request_id"]
+
+
+async def test_a_status_is_said_of_a_unit_or_of_an_assignment() -> None:
+    on = [{"assignment_id": "a1", "unit_id": "boat-1"}]
+    suite = Suite(on)
+    said = await acting.status(client(suite), "boat-1", acting.worded("完成"), "堤段已加固")
+    assert said.startswith("boat-1 (a1): clear")
+    method, fields, _ = suite.asked[-1]
+    assert (method, fields["disposition"]) == ("ClearAssignment", "堤段已加固")
+
+    alone = Suite()
+    await acting.status(client(alone), "a9", acting.worded("ONSCENE"), "")
+    assert alone.asked[-1][1]["assignment_id"] == "a9"
+
+    two = Suite([*on, {"assignment_id": "a2", "unit_id": "boat-1"}])
+    with pytest.raises(acting.NotOne, match="a1, a2"):
+        await acting.status(client(two), "boat-1", acting.worded("ack"), "")
+
+
+def test_an_unknown_word_is_told_the_known_ones() -> None:
+    with pytest.raises(acting.UnknownWord, match="onscene or 到场"):
+        acting.worded("there")
+
+
+def test_every_word_has_its_call() -> None:
+    for word in acting.WORDS:
+        assert pb.DESCRIPTOR.services_by_name["AssignmentService"].methods_by_name[word.method]
+
+
+def aid(**changed: Any) -> dict[str, Any]:
+    message = aid_pb.Aid(
+        aid_id="aid1",
+        state=aid_pb.AID_STATE_REQUESTED,
+        requester=aid_pb.Authority(adcode="431281", name="洪江市"),
+        helpers=[
+            aid_pb.Aid.Helper(
+                authority=aid_pb.Authority(adcode="431225", name="会同县"),
+                reply=aid_pb.AID_REPLY_ACCEPT,
+            )
+        ],
+        items=[aid_pb.Aid.Coverage(item=aid_pb.AidItem(item_id="b", kind="boat", quantity=2))],
+        **changed,
+    )
+    return plain(aid_pb.ListAidResponse(aid=[message]))
+
+
+def test_an_acceptance_is_not_shown_as_a_promise() -> None:
+    told = text(aid_view.listed(aid(reply_overdue=True), NOW))
+
+    assert "会同县 will get back (NOT a commitment)" in told
+    assert "2 boat: 0 committed, 0 here" in told
+    assert "ANSWERS ARE LATE" in told
+
+
+def test_a_promise_is_shown_by_name() -> None:
+    lent = aid_pb.Aid.Lent(
+        helper_adcode="431225", state=aid_pb.AID_UNIT_STATE_ARRIVED, local_unit_id="431225-boat-1"
+    )
+    told = text(aid_view.listed(aid(units=[lent], term_ended=True), NOW))
+
+    assert "会同县 committed units" in told
+    assert "431225-boat-1 arrived" in told
+    assert "TIME IS UP" in told
+
+
+def measured() -> dict[str, Any]:
+    interval = pb.MeasuredInterval(
+        interval=pb.RESPONSE_INTERVAL_TURNOUT,
+        count=10,
+        missing=2,
+        reversed=1,
+        percentiles=[
+            pb.MeasuredInterval.Percentile(percent=50, seconds=60),
+            pb.MeasuredInterval.Percentile(percent=90, seconds=120),
+        ],
+        targets=[
+            pb.MeasuredInterval.Attainment(
+                target_id="t", percent=90, seconds=80, share_within=0.7, met=False
+            )
+        ],
+    )
+    groups = [pb.ResponseGroup(hour=0, assignments=13, intervals=[interval])]
+    return plain(pb.GetResponseTimesResponse(groups=groups))
+
+
+def test_a_chart_marks_the_target_and_says_what_was_left_out() -> None:
+    told = text(times_view.chart(measured(), [], NOW))
+
+    [line] = [line for line in told.splitlines() if "00:00" in line]
+    assert "60 / 120" in line
+    assert "70 % of 90 % in 80 s" in line
+    bar = line[line.index("█") :]
+    assert bar.index("┃") == round(times_view.BAR * 80 / 120)
+    assert " 3 " in line, "two missing and one that runs backwards"
+
+
+def test_a_spreadsheet_gets_a_row_for_every_group_and_interval(tmp_path: Path) -> None:
+    file = tmp_path / "times.csv"
+
+    assert times_view.write_csv(measured(), file) == 1
+    with file.open(encoding="utf-8-sig") as lines:
+        [row] = list(csv.DictReader(lines))
+    assert row["interval"] == "turnout"
+    assert (row["hour"], row["p90_s"], row["missing"], row["reversed"]) == ("0", "120.0", "2", "1")
+    assert (row["target_id"], row["share_within"], row["met"]) == ("t", "0.7", "False")
+    assert row["unit_kind"] == row["year"] == ""
