@@ -95,18 +95,23 @@ async def wired(
     assignments = CommandHandler(store, ASSIGNMENT)
     units = Units(resources)
     letting_go = Releasing(assignments=assignments, units=units)
-    sending = Sending(
-        store=store, assignments=assignments, units=units, releasing=letting_go, now=now
-    )
     refs = CommandHandler(store, INCIDENT_REF)
     known = Incidents(refs, model, command)
+    recommending = _recommending(settings, Cards(model, known, command), Fleet(resources, now), now)
+    sending = Sending(
+        store=store,
+        assignments=assignments,
+        units=units,
+        releasing=letting_go,
+        offer=recommending.offer,
+        now=now,
+    )
     moving = Moving(store=store, assignments=assignments, refs=refs, model=model)
     needed = Needs(CommandHandler(store, NEED_REF))
     overdue = clocks.OverdueClock(store, assignments)
     aids = CommandHandler(store, AID)
     lent = Lending(aids=aids, units=units)
     aid_due = clocks.AidClock(store, aids)
-    recommending = _recommending(settings, Cards(model, known, command), Fleet(resources, now), now)
     regions = reference.load(settings.reference, "regions", Regions)
     server = guarded_server(settings, DOMAIN)
     add_AssignmentServiceServicer_to_server(

@@ -17,6 +17,7 @@ from tests.bench.measure import Row
 from tests.bench.notification import report_to_notified
 from tests.bench.pages import long_incident
 from tests.bench.positions import ten_thousand_units
+from tests.bench.recommendation import recommending
 from tests.suite import RunningSuite
 
 SAVED = Path(__file__).parents[2] / ".bench"
@@ -31,6 +32,7 @@ async def measure(folder: Path) -> list[Row]:
             *await many_callers(suite),
             *await report_to_notified(suite),
             *await long_incident(suite),
+            *await recommending(suite),
             *await ten_thousand_units(suite),
         ]
     finally:

@@ -155,8 +155,8 @@ NIGHT = asked(
     boat("e1", 1, kind="engine", capabilities=("rescue",)),
     wants=(BOATS, MEDICAL),
     rest=(
-        Rest(want=0, verdict=Verdict.HELD, count=4),
-        Rest(want=-1, verdict=Verdict.LACKS_CAPABILITY, count=90),
+        Rest(wants=(0,), verdict=Verdict.HELD, count=4),
+        Rest(wants=(), verdict=Verdict.LACKS_CAPABILITY, count=90),
     ),
     areas=(AREA,),
     approval_classes=("social",),

@@ -259,6 +259,7 @@ class Process:
             assignments=self.assignments,
             units=units,
             releasing=self.releasing,
+            offer=lambda refusal, *_: refusal,
             now=lambda: world.now,
         )
         self.servicer = AssignmentServicer(

@@ -101,13 +101,13 @@ class Muster:
             np.array([_suits(shape, want) for shape in listed], bool)[shapes]
             for want in asked.wants
         ]
-        self._first = np.full(count, NOTHING, np.int64)
-        for number in range(len(asked.wants) - 1, -1, -1):
-            self._first[self._suits[number]] = number
+        self._suited = np.zeros(count, np.int64)  # a bit for each want
+        for number, suits in enumerate(self._suits):
+            self._suited[suits] |= 1 << number
         self._why = park.standing[:count].copy()
         for row in park.passing:
             self._why[row] = _standing(park.units[row], asked.at)
-        self._why[self._first == NOTHING] = NUMBER[Verdict.LACKS_CAPABILITY]
+        self._why[self._suited == 0] = NUMBER[Verdict.LACKS_CAPABILITY]
         self._kept: set[int] = set(park.incidents.get(asked.incident_id, ()))
         self._areas: list[Area] = []
         self._choose()
@@ -139,24 +139,22 @@ class Muster:
         kinds = np.array([shape[0] in area.kinds for shape in listed], bool)
         free = self._free()
         wanted = kinds[self._park.shape[: len(free)]] & free
-        there = self._arrivals(area.latitude, area.longitude, approvals=False)
-        for number, row in enumerate(self._ordered(wanted, there)):
+        rows = np.flatnonzero(wanted)
+        there = self._arrivals(rows, area.latitude, area.longitude, approvals=False)
+        for number, row in enumerate(self._ordered(rows, there)):
             if number == enough:
                 return
             self._kept.add(row)
 
     def _choose(self) -> None:
         asked = self._asked
-        place = asked.place
-        if place.latitude is None or place.longitude is None:
-            order = np.array([-gate.shared_digits(unit, asked) for unit in self._park.units], float)
-        else:
-            order = self._arrivals(place.latitude, place.longitude, approvals=True)
+        order = self._order()
         enough = sum(want.number for want in asked.wants) + asked.rules.next_best
         enough = max(enough, asked.rules.routed)
         for suits in self._suits:
             could = 0
-            for row in self._ordered(suits & (self._why == NOTHING), order):
+            free = np.flatnonzero(suits & (self._why == NOTHING))
+            for row in self._ordered(free, order[free]):
                 why = None if row in self._kept else gate.refused(self._park.units[row], asked)
                 if why is None:
                     self._kept.add(row)
@@ -165,11 +163,23 @@ class Muster:
                     self._why[row] = NUMBER[why]
                 if could == enough:
                     break
-        barred = (self._first != NOTHING) & (self._why != NOTHING)
-        for number, row in enumerate(self._ordered(barred, order)):
+        barred = np.flatnonzero((self._suited != 0) & (self._why != NOTHING))
+        for number, row in enumerate(self._ordered(barred, order[barred])):
             if number == asked.rules.listed:
                 break
             self._kept.add(row)
+
+    def _order(self) -> Floats:
+        """Return when each unit would arrive; without a point, how near its home is by code."""
+        asked, place, count = self._asked, self._asked.place, len(self._why)
+        order = np.full(count, np.inf)
+        rows = np.flatnonzero(self._suited)
+        if place.latitude is None or place.longitude is None:
+            units = self._park.units
+            order[rows] = [-gate.shared_digits(units[row], asked) for row in rows.tolist()]
+        else:
+            order[rows] = self._arrivals(rows, place.latitude, place.longitude, approvals=True)
+        return order
 
     def _free(self) -> Bools:
         standing = self._park.standing[: len(self._why)].copy()
@@ -181,35 +191,35 @@ class Muster:
         left = np.ones(len(self._why), bool)
         left[list(self._kept)] = False
         why = np.where(self._why == NOTHING, NUMBER[Verdict.FARTHER], self._why)[left]
-        pairs, counts = np.unique(self._first[left] * len(VERDICTS) + why, return_counts=True)
+        pairs, counts = np.unique(self._suited[left] * len(VERDICTS) + why, return_counts=True)
         return tuple(
             Rest(
-                want=int(pair) // len(VERDICTS),
+                wants=_bits(int(pair) // len(VERDICTS)),
                 verdict=VERDICTS[int(pair) % len(VERDICTS)],
                 count=int(count),
             )
             for pair, count in zip(pairs, counts, strict=True)
         )
 
-    def _arrivals(self, latitude: float, longitude: float, *, approvals: bool) -> Floats:
+    def _arrivals(
+        self, rows: Ints, latitude: float, longitude: float, *, approvals: bool
+    ) -> Floats:
         """Return the seconds until each unit is at a point; infinite without a position."""
-        rules, count = self._asked.rules, len(self._why)
-        paces = [
-            _pace(shape, rules, self._asked.approval_classes * approvals)
-            for shape in self._park.shapes
-        ]
-        per_shape = np.array(paces).reshape(-1, 2)[self._park.shape[:count]]
-        chords = self._park.vectors[:count] - _vector(latitude, longitude)
+        park, rules = self._park, self._asked.rules
+        classes = self._asked.approval_classes if approvals else ()
+        paces = np.array([_pace(shape, rules, classes) for shape in park.shapes]).reshape(-1, 2)
+        setting_out, each_metre = paces[park.shape[rows]].T
+        chords = park.vectors[rows] - _vector(latitude, longitude)
         half = np.sqrt(np.einsum("ij,ij->i", chords, chords)) / 2
         away = 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(1.0, half))
-        seconds = np.round(per_shape[:, 0] + away * per_shape[:, 1], 1)
+        seconds = np.round(setting_out + away * each_metre, 1)
         return np.where(np.isnan(seconds), np.inf, seconds)
 
-    def _ordered(self, mask: Bools, by: Floats) -> Iterator[int]:
-        """Yield the rows of a mask, the least first and of equals the lower id."""
-        rows = np.flatnonzero(mask)
-        rows = rows[np.argsort(by[rows], kind="stable")]
-        cuts = np.flatnonzero(np.diff(by[rows])) + 1
+    def _ordered(self, rows: Ints, by: Floats) -> Iterator[int]:
+        """Yield rows by their own values, the least first and of equals the lower id."""
+        order = np.argsort(by, kind="stable")
+        rows, by = rows[order], by[order]
+        cuts = np.flatnonzero(by[1:] != by[:-1]) + 1
         units = self._park.units
         start = 0
         for end in [*cuts.tolist(), len(rows)]:
@@ -218,6 +228,10 @@ class Muster:
                 group if len(group) == 1 else sorted(group, key=lambda row: units[row].unit_id)
             )
             start = end
+
+
+def _bits(suited: int) -> tuple[int, ...]:
+    return tuple(number for number in range(suited.bit_length()) if suited >> number & 1)
 
 
 def _shape(unit: Candidate) -> Shape:

@@ -11,7 +11,7 @@ from services.dispatch.domain.recommendation import engine
 from services.dispatch.domain.recommendation import inputs as facts_of
 from services.dispatch.domain.recommendation.engine import Result
 from services.dispatch.domain.recommendation.gate import arrival_s
-from services.dispatch.domain.recommendation.inputs import Coverage, Inputs, Rules
+from services.dispatch.domain.recommendation.inputs import Candidate, Coverage, Inputs, Rules
 from services.dispatch.domain.run_card.content import Want
 from services.dispatch.domain.run_card.matching import Facts
 from services.dispatch.policies.cards import Cards, Said
@@ -20,8 +20,9 @@ from services.dispatch.policies.routing import Routing
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.place import Place
-from services.runtime.rejection import Invalid, NotFound
+from services.runtime.rejection import Invalid, NotFound, Rejection
 
+LOST = frozenset({"UNIT_HELD", "UNIT_OUT_OF_SERVICE", "UNIT_NOT_AVAILABLE", "UNIT_RESTING"})
 NEXT = 3
 """How many others the loser of a race is offered."""
 
@@ -76,8 +77,7 @@ class Recommending:
         first = muster.inputs({})
         routed = await self.routing.times(first)
         first = replace(muster.inputs(routed.seconds), routing_fallback=routed.fallback)
-        picks = engine.recommend(first).picks
-        muster.cover(self.coverage.areas, [one.unit_id for one in picks])
+        muster.cover(self.coverage.areas, engine.picked(first))
         inputs = replace(muster.inputs(routed.seconds), routing_fallback=routed.fallback)
         return inputs, engine.recommend(inputs)
 
@@ -125,30 +125,51 @@ class Recommending:
         )
         return followed, card.content.wants(level, facts.place.adcode), card.content.radius_m
 
-    def next_best(self, unit_id: str, destination: Place) -> list[tuple[str, float | None]]:
-        """Return who else of a unit's kind could go, the first to arrive first.
+    def offer(self, refusal: Rejection, unit_id: str, destination: Place) -> Rejection:
+        """Return a refusal of a unit with who else of its kind could go, the first to arrive first.
 
-        From memory alone: an order that lost its unit is answered at once.
+        From memory alone: whoever lost a unit is answered at once.  ``next_best_unit_ids`` and
+        ``next_best_arrivals_s`` go side by side; an unknown time is empty.
         """
         found = self.fleet.get(unit_id)
-        if found is None:
-            return []
+        if refusal.reason not in LOST or found is None:
+            return refusal
         exercise, unit = found
+        inputs = self._others(exercise, unit, destination)
+        known = {one.unit_id: one for one in inputs.candidates}
+        picks = engine.picked(inputs)
+        times = [arrival_s(known[one], inputs) for one in picks]
+        if not picks:
+            return Rejection(
+                refusal.reason,
+                f"{refusal.message}; no other {unit.kind} can go",
+                **refusal.context,
+                next_best_unit_ids="",
+            )
+        first = "" if times[0] is None else f" in {times[0] / 60:.0f} min"
+        return Rejection(
+            refusal.reason,
+            f"{refusal.message}; next best: {picks[0]}{first}",
+            **refusal.context,
+            next_best_unit_ids=",".join(picks),
+            next_best_arrivals_s=",".join("" if at is None else f"{at:.0f}" for at in times),
+        )
+
+    def _others(self, exercise: str, unit: Candidate, destination: Place) -> Inputs:
         asked = Inputs(
             at=self.now(),
             incident_id="",
             type_code="",
             place=destination,
-            wants=(Want(kinds=(unit.kind,), number=NEXT),),
+            wants=(Want(kinds=(unit.kind,), capabilities=unit.capabilities, number=NEXT),),
             radius_m=self.rules.radius_m,
             candidates=(),
             rules=self.rules,
             fleet=facts_of.Fleet(position=self.fleet.position, age_s=0.0),
         )
-        inputs = self.fleet.park(exercise).muster(asked).inputs({})
-        known = {one.unit_id: one for one in inputs.candidates}
-        picks = engine.recommend(inputs).picks
-        return [(one.unit_id, arrival_s(known[one.unit_id], inputs)) for one in picks]
+        others = self.fleet.park(exercise).muster(asked).inputs({})
+        left = tuple(one for one in others.candidates if one.unit_id != unit.unit_id)
+        return replace(others, candidates=left)
 
 
 def _to_ms(moment: datetime) -> datetime:

@@ -19,6 +19,7 @@ from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.units import Units, unavailable
 from services.runtime.cause import Cause
 from services.runtime.handle import Written
+from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.store import EventStore
@@ -53,6 +54,8 @@ class Sending:
     assignments: Assignments
     units: Units
     releasing: Releasing
+    offer: Callable[[Rejection, str, Place], Rejection]
+    """Adds to a refusal who else could go; what was offered is stored with it."""
     now: Callable[[], datetime]
 
     async def send(
@@ -109,7 +112,8 @@ class Sending:
                 raise
             await self._refuse(order, cause, silence)
         except Rejection as refusal:
-            await self._refuse(order, cause, refusal)
+            offered = self.offer(refusal, order.unit_id, order.destination)
+            await self._refuse(order, cause, offered)
         else:
             command = assignment.DispatchUnit(
                 assignment_id=assignment_id, unit_kind=kind, now=_to_ms(self.now())

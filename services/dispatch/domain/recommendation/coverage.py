@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from services.dispatch.domain.geometry import metres
@@ -43,8 +43,15 @@ def gaps(asked: Inputs, picked: Collection[str]) -> tuple[Gap, ...]:
     Who could move up neither is picked nor leaves another area under its own minimum.
     """
     ready = [unit for unit in asked.candidates if gate.standing(unit, asked.at) is None]
-    covering = {area: _covering(area, ready, asked.rules) for area in asked.areas}
+    reach = {area: _reach(area, ready, asked.rules) for area in asked.areas}
+    covering = {
+        area: {unit_id for unit_id, at in times.items() if at <= area.within_s}
+        for area, times in reach.items()
+    }
     left = {area: units - set(picked) for area, units in covering.items()}
+    needed = {
+        unit_id for area, units in left.items() if len(units) <= area.minimum for unit_id in units
+    }
     return tuple(
         Gap(
             adcode=area.adcode,
@@ -53,41 +60,21 @@ def gaps(asked: Inputs, picked: Collection[str]) -> tuple[Gap, ...]:
             minimum=area.minimum,
             left=len(left[area]),
             before=len(units) < area.minimum,
-            move_ups=_move_ups(area, ready, picked, left, asked.rules),
+            move_ups=_move_ups(reach[area], {*needed, *picked, *left[area]}, asked.rules.move_ups),
         )
         for area, units in covering.items()
         if len(left[area]) < min(area.minimum, len(units))
     )
 
 
-def _covering(area: Area, ready: Collection[Candidate], rules: Rules) -> set[str]:
-    found = set()
-    for unit in ready:
-        at = reach_s(unit, area, rules)
-        if unit.kind in area.kinds and at is not None and at <= area.within_s:
-            found.add(unit.unit_id)
-    return found
-
-
-def _move_ups(
-    area: Area,
-    ready: Collection[Candidate],
-    picked: Collection[str],
-    left: dict[Area, set[str]],
-    rules: Rules,
-) -> tuple[MoveUp, ...]:
-    needed = {
-        unit_id for other, units in left.items() if len(units) <= other.minimum for unit_id in units
-    }
-    could = [
-        (at, unit.unit_id)
+def _reach(area: Area, ready: Collection[Candidate], rules: Rules) -> dict[str, float]:
+    return {
+        unit.unit_id: at
         for unit in ready
-        if unit.kind in area.kinds
-        and unit.unit_id not in needed
-        and unit.unit_id not in picked
-        and unit.unit_id not in left[area]
-        and (at := reach_s(unit, area, rules)) is not None
-    ]
-    return tuple(
-        MoveUp(unit_id=unit_id, arrival_s=at) for at, unit_id in sorted(could)[: rules.move_ups]
-    )
+        if unit.kind in area.kinds and (at := reach_s(unit, area, rules)) is not None
+    }
+
+
+def _move_ups(reach: Mapping[str, float], bound: Collection[str], most: int) -> tuple[MoveUp, ...]:
+    could = sorted((at, unit_id) for unit_id, at in reach.items() if unit_id not in bound)
+    return tuple(MoveUp(unit_id=unit_id, arrival_s=at) for at, unit_id in could[:most])

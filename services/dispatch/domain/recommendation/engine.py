@@ -57,21 +57,33 @@ class Result:
 
 def recommend(asked: Inputs) -> Result:
     """Return picks, next best, refusals, shortfalls and what the picks leave uncovered."""
+    ranked, why, filled = _filled(asked)
+    judged = [_judge(unit, why[unit.unit_id], filled, asked) for unit in ranked]
+    sent = {one for one in filled if why[one] is None}
+    picks = [one for one in judged if one.unit_id in sent]
+    return Result(
+        engine_version=VERSION,
+        picks=tuple(sorted(picks, key=lambda one: one.want)),
+        others=tuple(one for one in judged if one.unit_id not in sent),
+        shortfalls=_shortfalls(asked, filled, judged),
+        gaps=coverage.gaps(asked, frozenset(sent)),
+    )
+
+
+def picked(asked: Inputs) -> list[str]:
+    """Return the units that `recommend` picks, without its reasons."""
+    _, why, filled = _filled(asked)
+    return [one for one in filled if why[one] is None]
+
+
+def _filled(
+    asked: Inputs,
+) -> tuple[list[Candidate], dict[str, Verdict | None], dict[str, int]]:
     ranked = sorted(asked.candidates, key=lambda unit: rank(unit, asked))
     why = {unit.unit_id: _refused(unit, asked) for unit in ranked}
     mine = [unit for unit in ranked if why[unit.unit_id] is Verdict.ALREADY_ASSIGNED]
     free = [unit for unit in ranked if why[unit.unit_id] is None]
-    filled = fill(asked, mine, free)
-    judged = [_judge(unit, why[unit.unit_id], filled, asked) for unit in ranked]
-    picked = {unit.unit_id for unit in free if unit.unit_id in filled}
-    picks = [one for one in judged if one.unit_id in picked]
-    return Result(
-        engine_version=VERSION,
-        picks=tuple(sorted(picks, key=lambda one: one.want)),
-        others=tuple(one for one in judged if one.unit_id not in picked),
-        shortfalls=_shortfalls(asked, filled, judged),
-        gaps=coverage.gaps(asked, frozenset(picked)),
-    )
+    return ranked, why, fill(asked, mine, free)
 
 
 def rank(unit: Candidate, asked: Inputs) -> tuple[bool, float, int, str]:
@@ -180,7 +192,7 @@ def _shortfalls(
             if gate.suits(units[one.unit_id], want) and filled.get(one.unit_id) != number
         )
         for rest in asked.rest:
-            if rest.want == number:
+            if number in rest.wants:
                 counts[rest.verdict] += rest.count
         said = tuple(Count(verdict=v, count=counts[v]) for v in Verdict if counts[v])
         short.append(Shortfall(want=number, missing=want.number - have[number], counts=said))

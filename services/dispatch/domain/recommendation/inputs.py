@@ -127,9 +127,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rest:
-    """Units that are not listed: which want they suit (-1 for none), why not, and how many."""
+    """Units that are not listed: which wants they suit, why they do not go, and how many."""
 
-    want: int
+    wants: tuple[int, ...]
     verdict: Verdict
     count: int
 
