@@ -9,7 +9,14 @@ import pytest
 
 from services.command.domain.casualties import Casualties
 from services.command.domain.grades import Grade
-from services.command.domain.incident import deadline_rules, deadlines, decider, merge, split
+from services.command.domain.incident import (
+    deadline_rules,
+    deadlines,
+    decider,
+    lifecycle,
+    merge,
+    split,
+)
 from services.command.domain.incident.deadlines import (
     ConcealmentSuspected,
     DeadlineLifted,
@@ -597,30 +604,52 @@ def test_who_replaces_an_incident_takes_over_its_running_clocks() -> None:
     assert goes_on.clocks["disaster-initial"].due_at == at(60)
 
 
-def test_what_was_split_off_is_on_the_clock_from_then_on() -> None:
-    """Until then it was reported as part of the other."""
-    begun = split.SplitBegun(
-        incident_id="i0",
-        adcode=known.PLACE.adcode,
-        new_incident_id="i1",
-        title="另一处滑坡",
-        type_code=LANDSLIDE,
-        place=known.PLACE,
-        reports=(
-            split.Leaving(report_id="r1", casualties=Casualties(dead=1), reported_at=at(-300)),
-        ),
-        tasks={},
-        assignments=(),
-        reason="两处",
-        begun_by="commander.li",
-        occurred_at=at(10),
+def split_off(story: Story, reported: float, when: float) -> Story:
+    """Split one report off the incident of ``story`` and return the story of the new one."""
+    begun, *_ = story.do(
+        split.BeginSplit(
+            by=known.LI,
+            incident_id="i1",
+            new_incident_id="i2",
+            title="另一处滑坡",
+            type_code=LANDSLIDE,
+            place=known.PLACE,
+            reports=(
+                split.Leaving(
+                    report_id="r2", casualties=Casualties(dead=1), reported_at=at(reported)
+                ),
+            ),
+            tasks=(),
+            assignments=(),
+            reason="两处",
+            occurred_at=at(when),
+        )
     )
-    story = Story()
-    story.do(split.OpenSplit(by=known.LI, incident_id="i1", begun=begun, occurred_at=at(10)))
+    assert isinstance(begun, split.SplitBegun)
+    return Story(split.OpenSplit(by=known.LI, incident_id="i2", begun=begun, occurred_at=at(when)))
 
-    assert story.clocks["disaster-initial"].started_at == at(10)
-    assert story.clocks["geological-express"].started_at == at(10)
-    assert of(story.events, DeadlineMissed) == []
+
+def joined(reported: float) -> lifecycle.AttachReport:
+    return replace(known.attach, report_id="r2", reported_at=at(reported), occurred_at=at(reported))
+
+
+def test_nobody_gains_time_by_splitting() -> None:
+    story = Story(opening(LANDSLIDE), joined(5))
+    new = split_off(story, 5, 200)
+
+    assert new.clocks["disaster-initial"].started_at == at(5)
+    assert new.clocks["geological-express"].started_at == at(5)
+    assert "DeadlineMissed disaster-initial-1" in of(new.events, DeadlineMissed)
+
+
+def test_what_was_told_of_the_whole_was_told_of_what_is_split_off() -> None:
+    story = Story(
+        opening(LANDSLIDE), joined(5), report("s1", 40, type_code=LANDSLIDE), sending("s1", 50)
+    )
+    new = split_off(story, 5, 200)
+
+    assert new.clocks["disaster-initial"].met_at == at(50)
+    assert "DeadlineMissed disaster-initial-1" not in of(new.events, DeadlineMissed)
 
 
 # Suspicion.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import reduce
 from typing import assert_never
 
 from services.command.domain.incident import figures, lifecycle, response, series, split
@@ -150,9 +151,15 @@ def observe(deadlines: Deadlines, event: object) -> Deadlines:
         case response.ResponseActivated() | lifecycle.IncidentReopened():
             return replace(deadlines, stable_at=None)
         case split.IncidentSplitOff():
-            return replace(deadlines, since=event.occurred_at)
+            return reduce(take, event.told, deadlines)
         case _:
             return deadlines
+
+
+def told_others(deadlines: Deadlines) -> tuple[Evidence, ...]:
+    """Return what others have been told of the incident, by reports and by notices."""
+    kinds = {EvidenceKind.SITUATION_REPORT, EvidenceKind.NOTICE}
+    return tuple(known for known in deadlines.evidence if known.kind in kinds)
 
 
 def handed_over(deadlines: Deadlines) -> tuple[Deadline, ...]:

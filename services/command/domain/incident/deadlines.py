@@ -310,12 +310,11 @@ class Deadlines:
     """``clocks`` hold their periods that are not done with, and always the last one.
 
     ``reported`` are the figures of each situation report, ``suspected`` the facts that one seems to
-    keep back.  No clock starts before ``since``, when
-    the incident was split off another: until then it was reported as part of that one.
+    keep back.  ``evidence`` is also what was told of the incident as part of another, which it was
+    split off: its clocks start with its own reports, and nobody gains time by splitting.
     """
 
     received_at: datetime | None = None
-    since: datetime | None = None
     stable_at: datetime | None = None
     milestones: Mapping[Milestone, datetime] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()

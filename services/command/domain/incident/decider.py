@@ -328,7 +328,8 @@ def _act(rules: Rules, command: Act, state: Open) -> Sequence[Event]:
         case merge.BreakRing() | merge.ConcludeMerge():
             return []
         case split.BeginSplit():
-            return split.begin(command, state.adcode, state.splits, state.reports, state.work)
+            told = deadline_rules.told_others(state.deadlines)
+            return split.begin(command, state.adcode, state.splits, state.reports, state.work, told)
         case split.ConcludeSplit():
             return split.conclude(command, state.adcode, state.splits)
         case deadlines.RingDeadline() | deadlines.RecordMilestone() | deadlines.RecordNotice():

@@ -14,6 +14,7 @@ from typing import assert_never
 
 from services.command.domain.casualties import Casualties
 from services.command.domain.incident import lifecycle
+from services.command.domain.incident.deadlines import Evidence
 from services.command.domain.incident.facts import Facts, without_reports
 from services.command.domain.incident.tasks import ENDED, Task, Work
 from services.runtime.actor import Actor
@@ -73,7 +74,11 @@ Command = BeginSplit | ConcludeSplit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitBegun:
-    """``tasks`` stand under their ids, as far as they have come."""
+    """``tasks`` stand under their ids, as far as they have come.
+
+    ``told`` is what others had been told of the whole incident until then: it meets the clocks of
+    what is split off, which start with its own reports.
+    """
 
     incident_id: str
     adcode: str
@@ -87,6 +92,7 @@ class SplitBegun:
     reason: str
     begun_by: str
     occurred_at: datetime
+    told: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +106,7 @@ class IncidentSplitOff:
     tasks: Mapping[str, Task]
     reason: str
     occurred_at: datetime
+    told: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +137,12 @@ class Splits:
 
 
 def begin(
-    command: BeginSplit, adcode: str, splits: Splits, reports: Collection[str], work: Work
+    command: BeginSplit,
+    adcode: str,
+    splits: Splits,
+    reports: Collection[str],
+    work: Work,
+    told: tuple[Evidence, ...],
 ) -> list[Event]:
     wanted = [report.report_id for report in command.reports]
     if all(splits.gone.get(report_id) == command.new_incident_id for report_id in wanted):
@@ -164,6 +176,7 @@ def begin(
             reason=command.reason,
             begun_by=command.by.subject,
             occurred_at=command.occurred_at,
+            told=told,
         )
     ]
 
@@ -209,6 +222,7 @@ def open_(command: OpenSplit) -> list[lifecycle.Event | IncidentSplitOff]:
             },
             reason=begun.reason,
             occurred_at=command.occurred_at,
+            told=begun.told,
         ),
     ]
 

@@ -125,7 +125,7 @@ class Grounds:
             return None
         if rule.recurs and last is not None and last.lifted_at is not None:
             start = max(start, last.lifted_at)
-        return max(start, known.since or start)
+        return start
 
     def _fact(self, rule: Rule, last: Deadline | None, known: Deadlines) -> datetime | None:
         match rule.starts:
@@ -181,6 +181,7 @@ class Grounds:
             one
             for one in known.evidence
             if one.kind is EvidenceKind.SITUATION_REPORT
+            and one.reference in known.reported  # and not of the incident that it was split off
             and self.statutes.is_recipient(rule.recipient, one.recipient)
         ]
         occurred = known.milestones.get(Milestone.OCCURRED, known.received_at)
