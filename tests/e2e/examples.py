@@ -57,26 +57,30 @@ class Asked:
     def mutates(self) -> bool:
         return "request_id" in self.request.DESCRIPTOR.fields_by_name
 
-    def arguments(self, address: str) -> list[str]:
+    def buf(self, address: str) -> list[str]:
         """Return the arguments of `buf` that make this call."""
-        body = json_format.MessageToDict(self.request, preserving_proto_field_name=True)
+        return [
+            *("curl", "--protocol", "grpc", "--http2-prior-knowledge", "--reflect"),
+            *("--reflect-header", f"authorization: Bearer {self.token}"),
+            *self._headers_and_body(),
+            f"http://{address}{self.rpc.path}",
+        ]
+
+    def grpcurl(self, address: str) -> list[str]:
+        """Return the arguments of `grpcurl` that make this call."""
+        return ["-plaintext", *self._headers_and_body(), address, self.rpc.path[1:]]
+
+    def _headers_and_body(self) -> Iterator[str]:
         headers = {
             "authorization": f"Bearer {self.token}",
             "x-exercise-id": self.exercise,
             "x-causation-id": self.because,
         }
-        return [
-            *("curl", "--protocol", "grpc", "--http2-prior-knowledge", "--reflect"),
-            *("--reflect-header", f"authorization: Bearer {self.token}"),
-            *(
-                part
-                for name, value in headers.items()
-                if value
-                for part in ("-H", f"{name}: {value}")
-            ),
-            *("-d", json.dumps(body, ensure_ascii=False)),
-            f"http://{address}{self.rpc.path}",
-        ]
+        for name, value in headers.items():
+            if value:
+                yield from ("-H", f"{name}: {value}")
+        body = json_format.MessageToDict(self.request, preserving_proto_field_name=True)
+        yield from ("-d", json.dumps(body, ensure_ascii=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +239,7 @@ class Book:
         """Show the command line, with the token of whoever made the call in a variable."""
         body = json_format.MessageToDict(asked.request, preserving_proto_field_name=True)
         typed = formatted(self.run.steady(body))
-        shown = replace(asked, token="$TOKEN").arguments(self.addresses[asked.rpc.service])
+        shown = replace(asked, token="$TOKEN").grpcurl(self.addresses[asked.rpc.service])
         shown[shown.index("-d") + 1] = typed
         person = claims(asked.token)
         roles = " ".join(f"--role {role}" for role in person["roles"])
@@ -244,19 +248,22 @@ class Book:
             f"TOKEN=$(.venv/bin/anlan token --subject {person['sub']} {roles} "
             f"--jurisdiction {person['jurisdiction']})"
         )
-        yield from folded([".venv/bin/buf", *(quoted(part) for part in shown)])
+        yield from folded(["grpcurl", *(quoted(part) for part in shown)])
         yield "```\n"
 
 
 HEAD = """# Examples: {service}
 
-Written by `tests/e2e/test_examples.py`, which plays `drills/flood-2026.yaml`,
-`drills/chemical-2026.yaml` and `tests/e2e/tour.yaml` against a whole suite, keeps an exchange of
-each RPC, and runs every command line that is here.  To follow along, start a suite (`anlan up`) and
-play the three (`anlan drill play FILE --speed 0`): then each answers as shown.
+Written by `tests/e2e/test_examples.py`, which plays the drills in `drills` and each
+`tests/e2e/tour*.yaml` against a whole suite, keeps an exchange of each RPC, and makes every call
+that is here again: with `buf curl` always, with `grpcurl` where `ANLAN_GRPCURL` names it.  To
+follow along, start a suite (`anlan up`) and play them (`anlan drill play FILE --speed 0`): then
+each answers as shown.
 
 - `TOKEN` is a bearer token; `anlan token` signs one with the development keys in `--data`, as
-  [README.md](../../README.md) tells.  `grpcurl -plaintext` takes the same `-H`, `-d` and path.
+  [README.md](../../README.md) tells.  For `.venv/bin/buf curl`, which comes with the development
+  requirements, put `--protocol grpc --http2-prior-knowledge --reflect` and the token again as
+  `--reflect-header` for `-plaintext`, and `http://` before the address, `/` after it.
 - `request_id` is a UUID of the caller's: sent again it gets the first answer, and nothing is
   written twice.
 - `etag` is the state that was seen: sent with a write, that is refused if anything has changed.

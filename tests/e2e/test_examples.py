@@ -1,5 +1,6 @@
 """Every public RPC has an example in the docs, and every command line there works.
 
+The calls are made with `buf curl`; ``ANLAN_GRPCURL=FILE`` makes them with that `grpcurl` as well.
 ``ANLAN_WRITE_DOCS=1 pytest tests/e2e/test_examples.py`` writes docs/examples anew.
 """
 
@@ -10,7 +11,7 @@ import json
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,7 @@ WATCHED: dict[str, dict[str, Any]] = {
     "audit.TimelineService/ReplayTimeline": INCIDENT,
 }
 BUF = Path(sys.executable).with_name("buf")
+GRPCURL = os.environ.get("ANLAN_GRPCURL", "")
 AT_ONCE, WITHIN_S = 4, 20.0
 LATEST_SAID = timedelta(hours=13)
 """Nothing that an example says of the wall clock's time is further ahead than this."""
@@ -80,7 +82,7 @@ def test_no_rpc_is_without_an_example() -> None:
     assert {str(rpc) for rpc in public()} - called - set(WATCHED) - {clock} == set()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 async def test_every_example_is_current_and_runs(
     start_suite: Callable[[], RunningSuite], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,9 +164,15 @@ async def run_all(
 
     async def run(asked: Asked) -> tuple[bool, str]:
         async with turns:
-            return await curled(asked, addresses[asked.rpc.service])
+            return await curled(asked, BUF, asked.buf(addresses[asked.rpc.service]))
 
-    async def again(example: Example) -> str:
+    async def run_grpcurl(asked: Asked) -> tuple[bool, str]:
+        async with turns:
+            return await curled(asked, GRPCURL, asked.grpcurl(addresses[asked.rpc.service]))
+
+    runs = (run, run_grpcurl) if GRPCURL else (run,)
+
+    async def again(example: Example, run: Callable[[Asked], Awaitable[tuple[bool, str]]]) -> str:
         accepted, said = await run(example.asked)
         if not accepted:
             return f"{example.asked.rpc}: {said}"
@@ -172,22 +180,25 @@ async def run_all(
         first = settled(example.answer)
         return "" if answer == first else f"{example.asked.rpc}: {answer}, first {first}"
 
-    wrong = "\n".join(filter(None, await asyncio.gather(*(again(one) for one in examples))))
+    again_each = (again(one, run) for one in examples for run in runs)
+    wrong = "\n".join(filter(None, await asyncio.gather(*again_each)))
     if wrong:
         pytest.fail(wrong)
     printed: dict[str, list[tuple[Asked, str]]] = defaultdict(list)
     for asked in refused:
         accepted, said = await run(asked)
         assert not accepted, f"{asked.rpc} was refused, and now is not: {said}"
+        if GRPCURL:
+            assert not (await run_grpcurl(asked))[0], f"{asked.rpc} is not refused to grpcurl"
         printed[asked.rpc.service].append((asked, said))
     return printed
 
 
-async def curled(asked: Asked, address: str) -> tuple[bool, str]:
+async def curled(asked: Asked, tool: Path | str, arguments: list[str]) -> tuple[bool, str]:
     """Return whether a command line was accepted, and what it printed: of a stream, the first."""
     process = await asyncio.create_subprocess_exec(
-        BUF,
-        *asked.arguments(address),
+        tool,
+        *arguments,
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
