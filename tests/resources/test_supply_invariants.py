@@ -574,6 +574,10 @@ class Supplies(RuleBasedStateMachine):
             for told in list(self.news):
                 self.serve(told())
         for id_ in self.asked:
+            done = supply_request.CompleteSupplyRequest(
+                by=LI, supply_request_id=id_, reason="够了", occurred_at=self.now
+            )
+            self.serve(self.requests.handle(id_, done, self.cause()))
             self.serve(self.promises.let_go(id_, self.now, self.cause()))
         connection = self.world.connection
         transfers = connection.execute(select(tables.transfers)).all()
