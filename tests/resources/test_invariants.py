@@ -40,7 +40,7 @@ mandates = strategies.one_of(
     strategies.none(),
     strategies.builds(
         Mandate,
-        force_id=strategies.sampled_from(["blue", "red"]),
+        force_id=strategies.sampled_from(["blue", "blue", "red"]),
         force_name=strategies.just("队"),
         basis=strategies.sampled_from(["direct", "direct", ""]),
         lacks=strategies.sampled_from([(), (), ("insurance",)]),
@@ -137,7 +137,7 @@ class Holds(RuleBasedStateMachine):
         if self.said is None or self.said[0] <= at:
             self.said = (at, standing)
 
-    @rule(force_id=strategies.sampled_from(["", "blue", "red"]))
+    @rule(force_id=strategies.sampled_from(["", "", "blue"]))
     def belong(self, force_id: str) -> None:
         said: dict[str, Any] = {"by": PEOPLE["zhao"], "unit_id": "u", "occurred_at": self.now}
         command = (
@@ -249,7 +249,7 @@ class Holds(RuleBasedStateMachine):
         )
         self.truth.pop(holder, None)
 
-    @rule(back=strategies.booleans())
+    @rule(back=strategies.sampled_from([True, True, False]))
     def serve(self, *, back: bool) -> None:
         command: unit.Command = (
             unit.PutUnitInService(by=PEOPLE["zhao"], unit_id="u", occurred_at=START)
@@ -367,7 +367,7 @@ class Shelter(RuleBasedStateMachine):
         self.world.close()
 
 
-MACHINES = [(Holds, 15, 30), (Shelter, 15, 30)]
+MACHINES = [(Holds, 25, 40), (Shelter, 15, 30)]
 
 
 def run(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
