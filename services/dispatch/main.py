@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from anlan.dispatch.v1 import accountability_service_pb2 as accountability_pb
 from anlan.dispatch.v1 import aid_service_pb2 as aid_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.dispatch.v1 import need_service_pb2 as need_pb
 from anlan.dispatch.v1 import recommendation_service_pb2 as recommendation_pb
 from anlan.dispatch.v1 import run_card_service_pb2 as run_card_pb
+from anlan.dispatch.v1.accountability_service_pb2_grpc import (
+    add_AccountabilityServiceServicer_to_server,
+)
 from anlan.dispatch.v1.aid_service_pb2_grpc import add_AidServiceServicer_to_server
 from anlan.dispatch.v1.assignment_service_pb2_grpc import add_AssignmentServiceServicer_to_server
 from anlan.dispatch.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
@@ -25,30 +29,36 @@ from services.dispatch.codec import (
     INCIDENT_REF,
     NEED_REF,
     RECOMMENDATION,
+    ROLL_CALL,
     RUN_CARD,
+    WITHDRAWAL,
 )
 from services.dispatch.domain.assignment.ways import Ways
 from services.dispatch.domain.mobilisation import Mobilisation
 from services.dispatch.domain.recommendation.inputs import Coverage, Rules
-from services.dispatch.policies import clocks, incidents, lending, needs, releasing
+from services.dispatch.policies import clocks, incidents, lending, needs, releasing, withdrawing
 from services.dispatch.policies.cards import Cards
 from services.dispatch.policies.fleet import Fleet
 from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.lending import Lending
 from services.dispatch.policies.moving import Moving
 from services.dispatch.policies.needs import Needs
+from services.dispatch.policies.preplanned import PreplannedClock
 from services.dispatch.policies.recommending import Recommending
 from services.dispatch.policies.releasing import Releasing
 from services.dispatch.policies.routing import Routing
 from services.dispatch.policies.sending import Sending
 from services.dispatch.policies.units import Units
+from services.dispatch.policies.withdrawing import Withdrawing
 from services.dispatch.projections import DISPATCH
 from services.dispatch.relay import CATEGORIES, STREAM, SUBJECTS, public
+from services.dispatch.servicer.accountability import AccountabilityServicer
 from services.dispatch.servicer.aid import AidServicer, Defaults
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.dispatch.servicer.need import NeedServicer
 from services.dispatch.servicer.recommendation import RecommendationServicer
 from services.dispatch.servicer.response_groups import Targets
+from services.dispatch.servicer.roll_calls import Accountability
 from services.dispatch.servicer.run_card import RunCardServicer
 from services.dispatch.settings import DispatchSettings
 from services.runtime import app, broker, reference
@@ -58,6 +68,7 @@ from services.runtime.inbox import Delivered, inbox
 from services.runtime.peer import Peer
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
+from services.runtime.recorded import Recorded
 from services.runtime.relay import relay
 from services.runtime.serve import Server, guarded_server
 from services.runtime.settings import Settings
@@ -67,6 +78,7 @@ DOMAIN = "dispatch.anlan"
 
 
 NAMES = [
+    accountability_pb.DESCRIPTOR.services_by_name["AccountabilityService"].full_name,
     aid_pb.DESCRIPTOR.services_by_name["AidService"].full_name,
     pb.DESCRIPTOR.services_by_name["AssignmentService"].full_name,
     need_pb.DESCRIPTOR.services_by_name["NeedService"].full_name,
@@ -94,6 +106,7 @@ async def wired(
 
     assignments = CommandHandler(store, ASSIGNMENT)
     units = Units(resources)
+    way_table = ways(settings)
     letting_go = Releasing(assignments=assignments, units=units)
     refs = CommandHandler(store, INCIDENT_REF)
     known = Incidents(refs, model, command)
@@ -103,12 +116,22 @@ async def wired(
         assignments=assignments,
         units=units,
         releasing=letting_go,
+        ways=way_table,
         offer=recommending.offer,
         now=now,
     )
     moving = Moving(store=store, assignments=assignments, refs=refs, model=model)
     needed = Needs(CommandHandler(store, NEED_REF))
     overdue = clocks.OverdueClock(store, assignments)
+    calls = CommandHandler(store, ROLL_CALL)
+    unanswered = clocks.RollCallClock(store, calls)
+    withdrawals = CommandHandler(store, WITHDRAWAL)
+    pulling_back = Withdrawing(
+        assignments=assignments, withdrawals=withdrawals, releasing=letting_go, ways=way_table
+    )
+    planned = PreplannedClock(
+        store=store, assignments=assignments, incidents=known, sending=sending
+    )
     aids = CommandHandler(store, AID)
     lent = Lending(aids=aids, units=units)
     aid_due = clocks.AidClock(store, aids)
@@ -123,7 +146,21 @@ async def wired(
             model=model,
             regions=regions,
             targets=reference.load(settings.reference, "response_targets", Targets),
-            ways=ways(settings),
+            ways=way_table,
+            now=now,
+        ),
+        server.grpc,
+    )
+    add_AccountabilityServiceServicer_to_server(
+        AccountabilityServicer(
+            store=store,
+            assignments=assignments,
+            calls=calls,
+            withdrawals=withdrawals,
+            withdrawing=pulling_back,
+            incidents=known,
+            model=model,
+            timers=reference.load(settings.reference, "accountability", Accountability),
             now=now,
         ),
         server.grpc,
@@ -158,15 +195,6 @@ async def wired(
         await known.on_event(delivered.event)
         await moving.on_incident(delivered.event)
 
-    async def on_need(delivered: Delivered) -> None:
-        await needed.on_event(delivered.event)
-
-    async def on_ending(delivered: Delivered) -> None:
-        await letting_go.on_ending(delivered.event)
-
-    async def on_lending(delivered: Delivered) -> None:
-        await lent.on_event(delivered.event)
-
     async def on_hold(delivered: Delivered) -> None:
         await letting_go.on_hold(delivered.event)
         await moving.on_hold(delivered.event)
@@ -187,21 +215,28 @@ async def wired(
                 stream="ANLAN_COMMAND",
                 durable="dispatch_needs",
                 subjects=needs.SUBJECTS,
-                react=on_need,
+                react=told(needed.on_event),
             ),
             inbox(
                 js=js,
                 stream=STREAM,
                 durable="dispatch_endings",
                 subjects=releasing.ENDING_SUBJECTS,
-                react=on_ending,
+                react=told(letting_go.on_ending),
             ),
             inbox(
                 js=js,
                 stream=STREAM,
                 durable="dispatch_lending",
                 subjects=lending.SUBJECTS,
-                react=on_lending,
+                react=told(lent.on_event),
+            ),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="dispatch_withdrawals",
+                subjects=withdrawing.SUBJECTS,
+                react=told(pulling_back.on_ordered),
             ),
             inbox(
                 js=js,
@@ -217,6 +252,8 @@ async def wired(
         broker.while_connected(settings.nats_url, "dispatch", on_broker),
         Alarm(model, clocks.next_overdue, overdue.ring).run(now),
         Alarm(model, clocks.next_aid_due, aid_due.ring).run(now),
+        Alarm(model, clocks.next_preplanned, planned.ring).run(now),
+        Alarm(model, clocks.next_roll_call, unanswered.ring).run(now),
         Alarm(model, clocks.next_left_behind, sending.recover).run(now),
     ]
     try:
@@ -269,6 +306,15 @@ def _add_recommendations(
         ),
         server.grpc,
     )
+
+
+def told(react: Callable[[Recorded], Awaitable[None]]) -> Callable[[Delivered], Awaitable[None]]:
+    """Return what reacts to a delivery as ``react`` does to the event in it."""
+
+    async def on(delivered: Delivered) -> None:
+        await react(delivered.event)
+
+    return on
 
 
 def ways(settings: Settings) -> Ways:

@@ -260,6 +260,7 @@ class Process:
             units=units,
             releasing=self.releasing,
             offer=lambda refusal, *_: refusal,
+            ways=WAYS,
             now=lambda: world.now,
         )
         self.servicer = AssignmentServicer(

@@ -40,6 +40,7 @@ DRILLS = (
     "tests/e2e/tour-map.yaml",
     "tests/e2e/tour-runcards.yaml",
     "tests/e2e/tour-supplies.yaml",
+    "tests/e2e/tour-assignments.yaml",
 )
 INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
 WATCHED: dict[str, dict[str, Any]] = {
@@ -53,6 +54,7 @@ WATCHED: dict[str, dict[str, Any]] = {
     "command.SituationReportService/WatchSituationReports": INCIDENT,
     "command.TaskService/WatchTasks": INCIDENT,
     "dispatch.AidService/WatchAid": {"incident_id": "tour-aid"},
+    "dispatch.AccountabilityService/WatchRollCalls": {"incident_id": "tour-assignments"},
     "dispatch.AssignmentService/WatchAssignments": INCIDENT,
     "dispatch.NeedService/WatchForceNeeds": INCIDENT,
     "resources.ForceService/WatchForces": {"adcode": "431281"},

@@ -80,6 +80,7 @@ class AssignmentRequested:
     incident_type: str = ""
     diverted_from: str = ""
     call: CallTimes | None = None
+    diversion_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,18 +8,23 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.dispatch.codec import ROLL_CALL
+from services.dispatch.domain import roll_call
 from services.dispatch.domain.aid.commands import RingAid
 from services.dispatch.domain.assignment import RaiseOverdue
 from services.dispatch.domain.events import Stage
+from services.dispatch.domain.roll_call import RaiseRollCallOverdue
 from services.dispatch.policies.lending import Aids
 from services.dispatch.policies.releasing import Assignments
-from services.dispatch.projections.tables import AID, ASSIGNMENTS
+from services.dispatch.projections.roll_calls import RUNNING
+from services.dispatch.projections.tables import AID, ASSIGNMENTS, ROLL_CALLS
 from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
-from services.runtime.handle import Written
+from services.runtime.handle import CommandHandler, Written
 from services.runtime.store import EventStore
 from services.runtime.times import of_micros
 
+RollCalls = CommandHandler[roll_call.Command, roll_call.State, roll_call.Event]
 # Longer than an RPC may take: whoever is still at it then has left it behind.
 LEFT_BEHIND_AFTER = timedelta(seconds=15)
 CLOCK = Actor(subject="service:dispatch", roles=("service",), jurisdiction=NATION)
@@ -71,6 +76,41 @@ class AidClock:
         cause = Cause.reaction(newest, "dispatch.on_aid_due")
         command = RingAid(aid_id=aid_id, due_at=due_at)
         return await self._aids.handle(aid_id, command, _by_clock(cause))
+
+
+async def next_preplanned(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    column = ASSIGNMENTS.c
+    return await _first(
+        connection,
+        select(column.preplanned_at, column.assignment_id)
+        .where(column.state == Stage.PREPLANNED)
+        .order_by(column.preplanned_at)
+        .limit(1),
+    )
+
+
+async def next_roll_call(connection: AsyncConnection) -> tuple[datetime, str] | None:
+    column = ROLL_CALLS.c
+    return await _first(
+        connection,
+        select(column.due_at, column.roll_call_id)
+        .where(column.state == RUNNING, column.overdue.is_(False), column.silent > 0)
+        .order_by(column.due_at)
+        .limit(1),
+    )
+
+
+class RollCallClock:
+    def __init__(self, store: EventStore, roll_calls: RollCalls) -> None:
+        self._store = store
+        self._roll_calls = roll_calls
+
+    async def ring(self, roll_call_id: str, due_at: datetime) -> Written:
+        """Tell that not every unit has answered, in the story and exercise of the call."""
+        [started, *_] = await self._store.read(f"{ROLL_CALL.category}-{roll_call_id}")
+        cause = Cause.reaction(started, "dispatch.on_roll_call_due")
+        command = RaiseRollCallOverdue(roll_call_id=roll_call_id, due_at=due_at)
+        return await self._roll_calls.handle(roll_call_id, command, _by_clock(cause))
 
 
 class OverdueClock:

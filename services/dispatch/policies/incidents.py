@@ -103,6 +103,13 @@ class Incidents:
             cause = Cause.reaction(event, "dispatch.on_incident")
             await self._refs.handle(command.incident_id, command, cause)
 
+    async def look(self, incident_id: str, cause: Cause) -> Incident:
+        """Return an incident that is known here, also one that is over."""
+        known, _ = await self._known(incident_id)
+        found = known or await self._ask(incident_id, cause)
+        _same_exercise(found, incident_id, cause)
+        return found
+
     async def find(self, incident_id: str, cause: Cause) -> Incident:
         """Return an incident that units may be sent to.
 
@@ -168,7 +175,7 @@ class Incidents:
         return found
 
 
-def _for(found: Incident, incident_id: str, cause: Cause) -> Incident:
+def _same_exercise(found: Incident, incident_id: str, cause: Cause) -> None:
     if found.exercise != cause.exercise:
         raise Rejection(
             "EXERCISE_MISMATCH",
@@ -177,6 +184,10 @@ def _for(found: Incident, incident_id: str, cause: Cause) -> Incident:
             exercise=found.exercise,
             requested=cause.exercise,
         )
+
+
+def _for(found: Incident, incident_id: str, cause: Cause) -> Incident:
+    _same_exercise(found, incident_id, cause)
     if found.replaced_by:
         raise Rejection(
             "INCIDENT_MERGED",

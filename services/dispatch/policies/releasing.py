@@ -1,5 +1,8 @@
 """Whenever an assignment is over its unit is let go, and no hold outlives its assignment.
 
+One that was diverted leaves its hold to the assignment that takes it over; if that one is over
+before it did, both are let go.
+
 Done at once by whoever ends an assignment, and again, under the same request id and so once only,
 when the public event comes back.  A hold that somebody slow took for an assignment that was over
 by then is let go when the news of that hold comes.
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -32,12 +36,16 @@ Ending = (
     | assignment_pb.AssignmentDeclined
     | assignment_pb.AssignmentCancelled
     | assignment_pb.AssignmentRefused
+    | assignment_pb.AssignmentWithdrawn
+    | assignment_pb.AssignmentDiverted
 )
 ENDINGS: dict[str, type[Ending]] = {
     "anlan.events.v1.AssignmentCleared": assignment_pb.AssignmentCleared,
     "anlan.events.v1.AssignmentDeclined": assignment_pb.AssignmentDeclined,
     "anlan.events.v1.AssignmentCancelled": assignment_pb.AssignmentCancelled,
     "anlan.events.v1.AssignmentRefused": assignment_pb.AssignmentRefused,
+    "anlan.events.v1.AssignmentWithdrawn": assignment_pb.AssignmentWithdrawn,
+    "anlan.events.v1.AssignmentDiverted": assignment_pb.AssignmentDiverted,
 }
 ENDING_SUBJECTS = [f"anlan.*.assignment.{name.rpartition('.')[2]}.>" for name in ENDINGS]
 HOLD_SUBJECTS = ["anlan.*.unit.UnitReserved.>"]
@@ -55,16 +63,15 @@ class Releasing:
     done: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     async def at_once(self, event: events.Event, cause: Cause) -> None:
-        """Let the unit go if resources answer quickly; if not, the public event does it."""
+        """Let the unit go if resources answer quickly; if not, the public event does it.
+
+        What is said late of an assignment that was over already lets nobody go again.
+        """
+        if isinstance(event, events.AssignmentCleared) and event.late:
+            return
         try:
             async with asyncio.timeout(AT_ONCE_S):
-                await self.units.release(
-                    event.unit_id,
-                    event.assignment_id,
-                    REASON,
-                    event.occurred_at,
-                    cause.step("release"),
-                )
+                await self._let_go(event.unit_id, event.assignment_id, event.occurred_at, cause)
             self.done[event.assignment_id] = None
             if len(self.done) > REMEMBERED:
                 self.done.popitem(last=False)
@@ -76,13 +83,26 @@ class Releasing:
         ending = ENDINGS[event.type].FromString(event.data)
         if ending.assignment_id in self.done:
             return
-        await self.units.release(
-            ending.unit_id,
-            ending.assignment_id,
-            REASON,
-            from_proto(ending.occur_time),
-            Cause.resumed(event).step("release"),
-        )
+        match ending:
+            case assignment_pb.AssignmentCleared(late=True):
+                return
+            case assignment_pb.AssignmentDiverted():
+                taker = await self.assignments.state(ending.to_assignment_id)
+                if not isinstance(taker, assignment.Over):
+                    return
+        cause = Cause.resumed(event)
+        at = from_proto(ending.occur_time)
+        await self._let_go(ending.unit_id, ending.assignment_id, at, cause)
+
+    async def _let_go(self, unit_id: str, assignment_id: str, at: datetime, cause: Cause) -> None:
+        await self.units.release(unit_id, assignment_id, REASON, at, cause.step("release"))
+        state = await self.assignments.glimpse(assignment_id)
+        if state is None or not (source_id := state.order.diverted_from):
+            return
+        source = await self.assignments.state(source_id)
+        if isinstance(source, assignment.Over) and source.diverted_to == assignment_id:
+            step = cause.step("release_source")
+            await self.units.release(unit_id, source_id, REASON, at, step)
 
     async def on_hold(self, event: Recorded) -> None:
         """React to a hold; most belong to an assignment that has only begun."""

@@ -15,6 +15,7 @@ import structlog
 
 from services.dispatch.codec import ASSIGNMENT, ASSIGNMENT_CODEC
 from services.dispatch.domain import assignment, events, refusals
+from services.dispatch.domain.assignment.ways import Ways
 from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.units import Units, unavailable
 from services.runtime.cause import Cause
@@ -54,6 +55,7 @@ class Sending:
     assignments: Assignments
     units: Units
     releasing: Releasing
+    ways: Ways
     offer: Callable[[Rejection, str, Place], Rejection]
     """Adds to a refusal who else could go; what was offered is stored with it."""
     now: Callable[[], datetime]
@@ -98,13 +100,12 @@ class Sending:
             history = await self.history(assignment_id)
             if settled := _outcome(history):
                 return settled
-            order = ASSIGNMENT_CODEC.decode(history[0].type, history[0].data)
-            assert isinstance(order, events.AssignmentRequested)
-            begun = Intent(order, Cause.resumed(history[0]))
-            asked_at = history[0].created_at
+            begun, asked_at = _intent(assignment_id, history)
         order, cause = begun.order, begun.cause
         secured = False
         try:
+            if order.diverted_from:
+                await self._divert(order, cause)
             kind = await self._secure(order, cause)
             secured = True
         except Unavailable as silence:
@@ -149,6 +150,25 @@ class Sending:
                 return kind
         raise unavailable(lost)
 
+    async def _divert(self, order: events.AssignmentRequested, cause: Cause) -> None:
+        """End the assignment that the unit comes from: its hold stays until it is taken over.
+
+        What was cancelled in the meantime diverts nobody.
+        """
+        if not isinstance(await self.assignments.state(order.assignment_id), assignment.Requested):
+            return
+        source = await self.assignments.glimpse(order.diverted_from)
+        command = assignment.DivertAssignment(
+            by=cause.actor,
+            assignment_id=order.diverted_from,
+            to_assignment_id=order.assignment_id,
+            to_incident_id=order.incident_id,
+            reason=order.diversion_reason,
+            way=self.ways.of("" if source is None else source.order.incident_type),
+            occurred_at=order.occurred_at,
+        )
+        await self.assignments.handle(order.diverted_from, command, cause.step("divert"))
+
     async def _refuse(
         self, order: events.AssignmentRequested, cause: Cause, refusal: Rejection
     ) -> None:
@@ -161,6 +181,19 @@ class Sending:
             occurred_at=_to_ms(self.now()),
         )
         await self.assignments.handle(order.assignment_id, command, cause.step("refuse"))
+
+
+def _intent(assignment_id: str, history: list[Recorded]) -> tuple[Intent, datetime]:
+    """Return what was asked for, on whose cause, and when; a plan comes before it."""
+    for recorded in history:
+        event = ASSIGNMENT_CODEC.decode(recorded.type, recorded.data)
+        if isinstance(event, events.AssignmentRequested):
+            return Intent(event, Cause.resumed(recorded)), recorded.created_at
+    raise Rejection(
+        "ASSIGNMENT_NOT_REQUESTED",
+        f"{assignment_id} is preplanned: its time has not come",
+        assignment_id=assignment_id,
+    )
 
 
 def _outcome(history: list[Recorded]) -> Outcome | None:

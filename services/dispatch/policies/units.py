@@ -38,6 +38,7 @@ class Units:
             holder=order.assignment_id,
             incident_id=order.incident_id,
             override_reason=order.override_reason,
+            from_holder=order.diverted_from,
             occur_time=to_proto(order.occurred_at) if order.said else None,
         )
         request.ttl.FromTimedelta(RESERVED_FOR)

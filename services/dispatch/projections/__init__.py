@@ -12,6 +12,7 @@ from services.dispatch.codec import (
     RECOMMENDATION,
     ROLL_CALL,
     RUN_CARD,
+    WITHDRAWAL,
 )
 from services.dispatch.projections import (
     aid,
@@ -26,9 +27,19 @@ from services.dispatch.projections.tables import TABLES
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
+# A withdrawal makes no row of its own: the relay follows what the rows follow.
 CATEGORIES = [
     decider.category
-    for decider in (AID, ASSIGNMENT, INCIDENT_REF, NEED_REF, ROLL_CALL, RUN_CARD, RECOMMENDATION)
+    for decider in (
+        AID,
+        ASSIGNMENT,
+        INCIDENT_REF,
+        NEED_REF,
+        ROLL_CALL,
+        RUN_CARD,
+        RECOMMENDATION,
+        WITHDRAWAL,
+    )
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,26 +14,39 @@ from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceServicer
 from services.dispatch.domain import assignment, events
 from services.dispatch.domain.assignment.ways import Way, Ways
-from services.dispatch.domain.events import Source
-from services.dispatch.policies.incidents import Incidents
+from services.dispatch.policies.incidents import Incident, Incidents
 from services.dispatch.policies.releasing import Assignments, Releasing
 from services.dispatch.policies.sending import Intent, Sending
 from services.dispatch.projections.tables import ASSIGNMENTS, CLOSED
 from services.dispatch.servicer import messages, response_groups, response_times
 from services.runtime import call, paging, reading, times, watching
-from services.runtime.actor import Actor
 from services.runtime.cause import COMMAND, Cause
 from services.runtime.handle import Written, derived_id
-from services.runtime.place import Regions
+from services.runtime.place import Place, Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound, Rejection
 from services.runtime.times import said, to_proto
 
-R = TypeVar("R", pb.RecordEnRouteResponse, pb.RecordOnSceneResponse)
+R = TypeVar(
+    "R",
+    pb.RecordEnRouteResponse,
+    pb.RecordOnSceneResponse,
+    pb.RecordStagedResponse,
+    pb.RecordInitiatingActionResponse,
+    pb.RecordTransportingResponse,
+    pb.RecordAtDestinationResponse,
+)
+LATE = (
+    events.UnitEnRoute
+    | events.UnitOnScene
+    | events.UnitStaged
+    | events.ActionInitiated
+    | events.UnitTransporting
+    | events.UnitAtDestination
+)
 
 ACKNOWLEDGE_WITHIN_S = 90.0
 OVERRIDE = "unit.override"
-CREW = "crew"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +69,63 @@ class AssignmentServicer(AssignmentServiceServicer):
             caller.require(OVERRIDE)
         assignment_id = request.assignment_id or derived_id(request.request_id, "assignment")
         cause = caller.cause(request.request_id, request.incident_id)
-        begun = await self._begin(request, assignment_id, caller, cause)
+        begun = await self._begin(
+            assignment_id, cause, self._order(request, assignment_id, caller, cause)
+        )
         dispatched, written = await self.sending.send(assignment_id, begun)
         return pb.CreateAssignmentResponse(
+            assignment_id=assignment_id,
+            acknowledge_due_time=to_proto(dispatched.acknowledge_due_at),
+            etag=written.etag,
+            position=written.position,
+        )
+
+    async def PreplanAssignment(
+        self, request: pb.PreplanAssignmentRequest, context: Any
+    ) -> pb.PreplanAssignmentResponse:
+        assignment_id = request.assignment_id or derived_id(request.request_id, "assignment")
+        caller = call.current()
+        cause = caller.cause(request.request_id, request.incident_id)
+        try:
+            command = await self._plan(request, assignment_id, caller, cause)
+        except Rejection:
+            first = await self._begun_by(assignment_id, cause)
+            if first is None:
+                raise
+            written = first
+        else:
+            written = await self.assignments.handle(assignment_id, command, cause)
+        return pb.PreplanAssignmentResponse(
+            assignment_id=assignment_id, etag=written.etag, position=written.position
+        )
+
+    async def DispatchPreplanned(
+        self, request: pb.DispatchPreplannedRequest, context: Any
+    ) -> pb.DispatchPreplannedResponse:
+        command = assignment.RequestPreplanned(
+            by=call.current().actor,
+            assignment_id=request.assignment_id,
+            occurred_at=_ms(self.now()),
+        )
+        await self._handle(request, command)
+        dispatched, written = await self.sending.send(request.assignment_id, None)
+        return pb.DispatchPreplannedResponse(
+            acknowledge_due_time=to_proto(dispatched.acknowledge_due_at),
+            etag=written.etag,
+            position=written.position,
+        )
+
+    async def DivertAssignment(
+        self, request: pb.DivertAssignmentRequest, context: Any
+    ) -> pb.DivertAssignmentResponse:
+        caller = call.current()
+        assignment_id = request.to_assignment_id or derived_id(request.request_id, "assignment")
+        cause = caller.cause(request.request_id, request.to_incident_id)
+        begun = await self._begin(
+            assignment_id, cause, self._diversion(request, assignment_id, caller, cause)
+        )
+        dispatched, written = await self.sending.send(assignment_id, begun)
+        return pb.DivertAssignmentResponse(
             assignment_id=assignment_id,
             acknowledge_due_time=to_proto(dispatched.acknowledge_due_at),
             etag=written.etag,
@@ -90,6 +157,67 @@ class AssignmentServicer(AssignmentServiceServicer):
     ) -> pb.RecordEnRouteResponse:
         command = assignment.RecordEnRoute(**await self._said(request))
         return _progress(pb.RecordEnRouteResponse, *await self._handle(request, command))
+
+    async def RecordStaged(
+        self, request: pb.RecordStagedRequest, context: Any
+    ) -> pb.RecordStagedResponse:
+        command = assignment.RecordStaged(**await self._said(request))
+        return _progress(pb.RecordStagedResponse, *await self._handle(request, command))
+
+    async def RecordInitiatingAction(
+        self, request: pb.RecordInitiatingActionRequest, context: Any
+    ) -> pb.RecordInitiatingActionResponse:
+        fields = await self._said(request)
+        del fields["way"]
+        command = assignment.RecordInitiatingAction(**fields)
+        return _progress(pb.RecordInitiatingActionResponse, *await self._handle(request, command))
+
+    async def RecordTransporting(
+        self, request: pb.RecordTransportingRequest, context: Any
+    ) -> pb.RecordTransportingResponse:
+        command = assignment.RecordTransporting(to=request.to, **await self._said(request))
+        return _progress(pb.RecordTransportingResponse, *await self._handle(request, command))
+
+    async def RecordAtDestination(
+        self, request: pb.RecordAtDestinationRequest, context: Any
+    ) -> pb.RecordAtDestinationResponse:
+        command = assignment.RecordAtDestination(**await self._said(request))
+        return _progress(pb.RecordAtDestinationResponse, *await self._handle(request, command))
+
+    async def OverrideAssignment(
+        self, request: pb.OverrideAssignmentRequest, context: Any
+    ) -> pb.OverrideAssignmentResponse:
+        by = call.current().actor
+        command = assignment.OverrideAssignment(
+            by=by,
+            assignment_id=request.assignment_id,
+            to=messages.STATE_OF[request.to],
+            reason=request.reason,
+            authority=request.authority,
+            way=await self._way(request.assignment_id),
+            source=messages.source(request.source, by),
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written, event = await self._handle(request, command)
+        if isinstance(event, events.AssignmentCleared):
+            cause = call.current().cause(request.request_id, event.incident_id)
+            await self.releasing.at_once(event, cause)
+        return pb.OverrideAssignmentResponse(etag=written.etag, position=written.position)
+
+    async def HandOverAssignment(
+        self, request: pb.HandOverAssignmentRequest, context: Any
+    ) -> pb.HandOverAssignmentResponse:
+        command = assignment.HandOverCrew(
+            by=call.current().actor,
+            assignment_id=request.assignment_id,
+            outgoing=request.outgoing,
+            incoming=request.incoming,
+            crew=request.crew,
+            briefing=request.briefing,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written, _ = await self._handle(request, command)
+        return pb.HandOverAssignmentResponse(etag=written.etag, position=written.position)
 
     async def RecordOnScene(
         self, request: pb.RecordOnSceneRequest, context: Any
@@ -221,22 +349,96 @@ class AssignmentServicer(AssignmentServiceServicer):
 
     async def _begin(
         self,
-        request: pb.CreateAssignmentRequest,
         assignment_id: str,
-        caller: call.Call,
         cause: Cause,
+        ordered: Awaitable[assignment.RequestAssignment],
     ) -> Intent | None:
         """Write the intent down; None for one that was written and may have come further."""
         try:
-            command = await self._order(request, assignment_id, caller, cause)
+            command = await ordered
         except Rejection:
-            history = await self.sending.history(assignment_id)
-            if not history or history[0].metadata.get(COMMAND) != str(cause.command_id):
+            if await self._begun_by(assignment_id, cause) is None:
                 raise
             return None
         written = await self.assignments.handle(assignment_id, command, cause)
         known = await self.assignments.glimpse(assignment_id)
         return Intent(written.event, cause) if isinstance(known, assignment.Requested) else None
+
+    async def _begun_by(self, assignment_id: str, cause: Cause) -> Written | None:
+        """Return where this very request began an assignment; None if it did not."""
+        history = await self.sending.history(assignment_id)
+        if not history or history[0].metadata.get(COMMAND) != str(cause.command_id):
+            return None
+        return Written(history[0].revision, history[0].position)
+
+    async def _plan(
+        self,
+        request: pb.PreplanAssignmentRequest,
+        assignment_id: str,
+        caller: call.Call,
+        cause: Cause,
+    ) -> assignment.PreplanAssignment:
+        incident = await self.incidents.find(request.incident_id, cause)
+        caller.require_region(incident.place.adcode)
+        return assignment.PreplanAssignment(
+            by=caller.actor,
+            assignment_id=assignment_id,
+            incident_id=request.incident_id,
+            unit_id=request.unit_id,
+            destination=self._destination(request, incident),
+            order=request.order,
+            call_at=incident.call_at,
+            acknowledge_within_s=_within_s(request),
+            override_reason="",
+            incident_type=incident.type_code,
+            dispatch_at=times.known(request, "dispatch_time"),
+            occurred_at=_ms(self.now()),
+        )
+
+    async def _diversion(
+        self,
+        request: pb.DivertAssignmentRequest,
+        assignment_id: str,
+        caller: call.Call,
+        cause: Cause,
+    ) -> assignment.RequestAssignment:
+        """Refuse before anything is written what could not be diverted anyway."""
+        incident = await self.incidents.find(request.to_incident_id, cause)
+        caller.require_region(incident.place.adcode)
+        at = said(request, "occur_time", self.now())
+        source = await self.assignments.state(request.assignment_id, cause)
+        check = assignment.DivertAssignment(
+            by=caller.actor,
+            assignment_id=request.assignment_id,
+            to_assignment_id=assignment_id,
+            to_incident_id=request.to_incident_id,
+            reason=request.reason,
+            way=await self._way(request.assignment_id),
+            occurred_at=at,
+        )
+        assignment.decide(check, source)
+        assert source is not None  # else it was refused
+        return assignment.RequestAssignment(
+            by=caller.actor,
+            assignment_id=assignment_id,
+            incident_id=request.to_incident_id,
+            unit_id=source.order.unit_id,
+            destination=self._destination(request, incident),
+            order=request.order,
+            call_at=incident.call_at,
+            acknowledge_within_s=_within_s(request),
+            override_reason="",
+            said=request.HasField("occur_time"),
+            occurred_at=at,
+            incident_type=incident.type_code,
+            diverted_from=request.assignment_id,
+            diversion_reason=request.reason,
+        )
+
+    def _destination(self, request: Any, incident: Incident) -> Place:
+        if request.HasField("destination"):
+            return self.regions.placed(request.destination, "destination")
+        return incident.place
 
     async def _order(
         self,
@@ -248,20 +450,16 @@ class AssignmentServicer(AssignmentServiceServicer):
         incident = await self.incidents.find(request.incident_id, cause)
         caller.require_region(incident.place.adcode)
         now = self.now()
-        named = request.HasField("destination")
-        within = request.acknowledge_within.ToTimedelta().total_seconds()
         called = request.HasField("call_time")
         return assignment.RequestAssignment(
             by=caller.actor,
             assignment_id=assignment_id,
             incident_id=request.incident_id,
             unit_id=request.unit_id,
-            destination=(
-                self.regions.placed(request.destination, "destination") if named else incident.place
-            ),
+            destination=self._destination(request, incident),
             order=request.order,
             call_at=said(request, "call_time", now) if called else incident.call_at,
-            acknowledge_within_s=within or ACKNOWLEDGE_WITHIN_S,
+            acknowledge_within_s=_within_s(request),
             override_reason=request.override_reason,
             said=request.HasField("occur_time"),
             occurred_at=said(request, "occur_time", now),
@@ -275,7 +473,7 @@ class AssignmentServicer(AssignmentServiceServicer):
             "by": by,
             "assignment_id": request.assignment_id,
             "said": request.HasField("occur_time"),
-            "source": _source(request.source, by),
+            "source": messages.source(request.source, by),
             "way": await self._way(request.assignment_id),
             "occurred_at": said(request, "occur_time", self.now()),
         }
@@ -307,15 +505,8 @@ class AssignmentServicer(AssignmentServiceServicer):
 
 
 def _progress(cls: type[R], written: Written, event: events.Event | None) -> R:
-    late = isinstance(event, events.UnitEnRoute | events.UnitOnScene) and event.late
+    late = isinstance(event, LATE) and event.late
     return cls(late=late, etag=written.etag, position=written.position)
-
-
-def _source(number: Any, by: Actor) -> Source:
-    """Return whose word it is; where nobody says, the crew's if nobody but a crew may have said."""
-    if number:
-        return messages.SOURCE_OF[number]
-    return Source.CREW if by.roles == (CREW,) else Source.CONSOLE
 
 
 def _call_times(request: Any, now: datetime) -> events.CallTimes | None:
@@ -330,3 +521,12 @@ def _call_times(request: Any, now: datetime) -> events.CallTimes | None:
         answered_at=at("answer_time"),
     )
     return None if told == events.CallTimes() else told
+
+
+def _within_s(request: Any) -> float:
+    within: float = request.acknowledge_within.ToTimedelta().total_seconds()
+    return within or ACKNOWLEDGE_WITHIN_S
+
+
+def _ms(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

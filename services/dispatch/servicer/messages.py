@@ -9,6 +9,7 @@ import msgspec
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
 from services.dispatch.domain.events import Source, Stage
 from services.runtime import place
+from services.runtime.actor import Actor
 from services.runtime.place import Place
 from services.runtime.times import of_micros, to_proto
 
@@ -37,6 +38,14 @@ SOURCES = {
     Source.DEVICE: pb.FACT_SOURCE_DEVICE,
 }
 SOURCE_OF = {number: source for source, number in SOURCES.items()}
+CREW = "crew"
+
+
+def source(number: Any, by: Actor) -> Source:
+    """Return whose word it is; where nobody says, the crew's if nobody but a crew may have said."""
+    if number:
+        return SOURCE_OF[number]
+    return Source.CREW if by.roles == (CREW,) else Source.CONSOLE
 
 
 def assignment(row: Any) -> pb.Assignment:

@@ -16,6 +16,7 @@ from services.runtime.actor import Actor
 from services.runtime.place import Place
 
 TAKEN_UP = "taken up"
+TAKEN_OVER = "taken over"
 
 # Commands.
 
@@ -61,7 +62,8 @@ class PutUnitOutOfService:
 class ReserveUnit:
     """``occurred_at`` may be years back; the hold runs out ``ttl`` after ``now``.
 
-    ``mandate`` is on what the order rests, if the unit belongs to a force.
+    ``mandate`` is on what the order rests, if the unit belongs to a force.  With ``from_holder``
+    the hold of that holder is taken over as it stands.
     """
 
     by: Actor
@@ -73,6 +75,7 @@ class ReserveUnit:
     occurred_at: datetime
     now: datetime
     mandate: Mandate | None = None
+    from_holder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

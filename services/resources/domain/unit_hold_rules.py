@@ -9,6 +9,7 @@ from typing import assert_never
 from services.resources.domain import region, unit_roster, unit_status
 from services.resources.domain.force_rules import approval_required, not_eligible
 from services.resources.domain.unit import (
+    TAKEN_OVER,
     TAKEN_UP,
     ConfirmReservation,
     Event,
@@ -41,6 +42,9 @@ def reserve(command: ReserveUnit, unit: Unit) -> list[Event]:
     before = [*lapsed, *_recalled(command, unit)]
     if not holds:
         return [*before, _reserved(command, unit, "")]
+    taken = next((hold for hold in holds if hold.holder == command.from_holder), None)
+    if taken is not None:
+        return [*before, *_take_over(taken, command, unit)]
     first = holds[0]
     own = first.held_by == command.by.subject and not first.override_reason
     if own and first.expires_at is not None:
@@ -55,6 +59,28 @@ def reserve(command: ReserveUnit, unit: Unit) -> list[Event]:
     if command.override_reason:
         return [*before, _reserved(command, unit, command.override_reason)]
     raise held_by("UNIT_HELD", command.unit_id, first)
+
+
+def _take_over(taken: Hold, command: ReserveUnit, unit: Unit) -> list[Event]:
+    """Pass a hold on in one append: the unit is never free between the two."""
+    let_go = UnitReleased(
+        unit_id=command.unit_id,
+        adcode=unit.adcode,
+        holder=taken.holder,
+        incident_id=taken.incident_id,
+        reason=TAKEN_OVER,
+        occurred_at=command.occurred_at,
+    )
+    reserved = _reserved(command, unit, taken.override_reason)
+    if taken.expires_at is not None:
+        return [let_go, reserved]
+    confirmed = UnitReservationConfirmed(
+        unit_id=command.unit_id,
+        adcode=unit.adcode,
+        holder=command.holder,
+        occurred_at=command.occurred_at,
+    )
+    return [let_go, reserved, confirmed]
 
 
 def confirm(command: ConfirmReservation, unit: Unit) -> list[Event]:

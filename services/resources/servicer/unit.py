@@ -87,12 +87,17 @@ class UnitServicer(UnitKeeping, UnitServiceServicer):
             occurred_at=at,
             now=now,
             mandate=await self._mandate(request, at),
+            from_holder=request.from_holder,
         )
         written = await self._handle(request, command, incident_id=request.incident_id)
-        state = await self.units.state(request.unit_id)
-        hold = state.hold_of(request.holder) if state else None
+        if isinstance(written.event, unit.UnitReserved):  # now, or when it was asked first
+            expires_at: datetime | None = written.event.expires_at
+        else:
+            state = await self.units.state(request.unit_id)
+            hold = state.hold_of(request.holder) if state else None
+            expires_at = hold.expires_at if hold else None
         return pb.ReserveUnitResponse(
-            expire_time=to_proto(hold.expires_at) if hold else None,
+            expire_time=to_proto(expires_at),
             etag=written.etag,
             position=written.position,
         )

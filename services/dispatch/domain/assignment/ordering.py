@@ -56,6 +56,7 @@ def request(command: RequestAssignment, state: State) -> list[Event]:
             incident_type=command.incident_type,
             diverted_from=command.diverted_from,
             call=command.call,
+            diversion_reason=command.diversion_reason,
         )
     ]
 

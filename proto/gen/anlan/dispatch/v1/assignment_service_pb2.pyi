@@ -754,6 +754,524 @@ class CancelAssignmentResponse(google.protobuf.message.Message):
 Global___CancelAssignmentResponse: typing_extensions.TypeAlias = CancelAssignmentResponse
 
 @typing.final
+class PreplanAssignmentRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    DISPATCH_TIME_FIELD_NUMBER: builtins.int
+    DESTINATION_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
+    ACKNOWLEDGE_WITHIN_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    """Chosen by the caller, or derived from request_id when empty."""
+    incident_id: builtins.str
+    unit_id: builtins.str
+    order: builtins.str
+    """The order in words."""
+    @property
+    def dispatch_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When the unit is asked for and sent; until then it holds nothing."""
+
+    @property
+    def destination(self) -> anlan.type.v1.place_pb2.Place:
+        """Where to go; empty means the incident's place."""
+
+    @property
+    def acknowledge_within(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the crew may take to acknowledge: 1 s to 1 h.  Default 90 s."""
+
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        dispatch_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        destination: anlan.type.v1.place_pb2.Place | None = ...,
+        order: builtins.str = ...,
+        acknowledge_within: google.protobuf.duration_pb2.Duration | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "destination", b"destination", "dispatch_time", b"dispatch_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "assignment_id", b"assignment_id", "destination", b"destination", "dispatch_time", b"dispatch_time", "incident_id", b"incident_id", "order", b"order", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+
+Global___PreplanAssignmentRequest: typing_extensions.TypeAlias = PreplanAssignmentRequest
+
+@typing.final
+class PreplanAssignmentResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___PreplanAssignmentResponse: typing_extensions.TypeAlias = PreplanAssignmentResponse
+
+@typing.final
+class DispatchPreplannedRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "request_id", b"request_id"]) -> None: ...
+
+Global___DispatchPreplannedRequest: typing_extensions.TypeAlias = DispatchPreplannedRequest
+
+@typing.final
+class DispatchPreplannedResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ACKNOWLEDGE_DUE_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    @property
+    def acknowledge_due_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        acknowledge_due_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___DispatchPreplannedResponse: typing_extensions.TypeAlias = DispatchPreplannedResponse
+
+@typing.final
+class DivertAssignmentRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    TO_ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    TO_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    DESTINATION_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    ACKNOWLEDGE_WITHIN_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    """The assignment that ends."""
+    to_assignment_id: builtins.str
+    """Of the one that begins: chosen by the caller, or derived from request_id when empty."""
+    to_incident_id: builtins.str
+    order: builtins.str
+    """The order in words."""
+    reason: builtins.str
+    @property
+    def destination(self) -> anlan.type.v1.place_pb2.Place:
+        """Where to go; empty means that incident's place."""
+
+    @property
+    def acknowledge_within(self) -> google.protobuf.duration_pb2.Duration:
+        """How long the crew may take to acknowledge: 1 s to 1 h.  Default 90 s."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        to_assignment_id: builtins.str = ...,
+        to_incident_id: builtins.str = ...,
+        destination: anlan.type.v1.place_pb2.Place | None = ...,
+        order: builtins.str = ...,
+        reason: builtins.str = ...,
+        acknowledge_within: google.protobuf.duration_pb2.Duration | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "destination", b"destination", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "assignment_id", b"assignment_id", "destination", b"destination", "occur_time", b"occur_time", "order", b"order", "reason", b"reason", "request_id", b"request_id", "to_assignment_id", b"to_assignment_id", "to_incident_id", b"to_incident_id"]) -> None: ...
+
+Global___DivertAssignmentRequest: typing_extensions.TypeAlias = DivertAssignmentRequest
+
+@typing.final
+class DivertAssignmentResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    ACKNOWLEDGE_DUE_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    """The assignment that begins."""
+    etag: builtins.str
+    """Its own."""
+    position: builtins.int
+    @property
+    def acknowledge_due_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        acknowledge_due_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "assignment_id", b"assignment_id", "etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___DivertAssignmentResponse: typing_extensions.TypeAlias = DivertAssignmentResponse
+
+@typing.final
+class RecordStagedRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]) -> None: ...
+
+Global___RecordStagedRequest: typing_extensions.TypeAlias = RecordStagedRequest
+
+@typing.final
+class RecordStagedResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LATE_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    late: builtins.bool
+    """True when a later state was already known: recorded as said, the state stays."""
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        late: builtins.bool = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "late", b"late", "position", b"position"]) -> None: ...
+
+Global___RecordStagedResponse: typing_extensions.TypeAlias = RecordStagedResponse
+
+@typing.final
+class RecordTransportingRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    TO_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    to: builtins.str
+    """Where they are carried, e.g. 市人民医院."""
+    etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        to: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source", "to", b"to"]) -> None: ...
+
+Global___RecordTransportingRequest: typing_extensions.TypeAlias = RecordTransportingRequest
+
+@typing.final
+class RecordTransportingResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LATE_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    late: builtins.bool
+    """True when a later state was already known: recorded as said, the state stays."""
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        late: builtins.bool = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "late", b"late", "position", b"position"]) -> None: ...
+
+Global___RecordTransportingResponse: typing_extensions.TypeAlias = RecordTransportingResponse
+
+@typing.final
+class RecordAtDestinationRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]) -> None: ...
+
+Global___RecordAtDestinationRequest: typing_extensions.TypeAlias = RecordAtDestinationRequest
+
+@typing.final
+class RecordAtDestinationResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LATE_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    late: builtins.bool
+    """True when a later state was already known: recorded as said, the state stays."""
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        late: builtins.bool = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "late", b"late", "position", b"position"]) -> None: ...
+
+Global___RecordAtDestinationResponse: typing_extensions.TypeAlias = RecordAtDestinationResponse
+
+@typing.final
+class RecordInitiatingActionRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id", "source", b"source"]) -> None: ...
+
+Global___RecordInitiatingActionRequest: typing_extensions.TypeAlias = RecordInitiatingActionRequest
+
+@typing.final
+class RecordInitiatingActionResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LATE_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    late: builtins.bool
+    """True when a later state was already known: recorded as said, the state stays."""
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        late: builtins.bool = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "late", b"late", "position", b"position"]) -> None: ...
+
+Global___RecordInitiatingActionResponse: typing_extensions.TypeAlias = RecordInitiatingActionResponse
+
+@typing.final
+class OverrideAssignmentRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    TO_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    AUTHORITY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    SOURCE_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    to: Global___AssignmentState.ValueType
+    """ACKNOWLEDGED to CLEARED; what ends an assignment otherwise has a call of its own."""
+    reason: builtins.str
+    authority: builtins.str
+    """Who or what allows it, e.g. 值班长口头同意."""
+    etag: builtins.str
+    source: Global___FactSource.ValueType
+    """Whose word it is; by default the crew's for a crew and the console's for anybody else."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        to: Global___AssignmentState.ValueType = ...,
+        reason: builtins.str = ...,
+        authority: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+        source: Global___FactSource.ValueType = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "authority", b"authority", "etag", b"etag", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "source", b"source", "to", b"to"]) -> None: ...
+
+Global___OverrideAssignmentRequest: typing_extensions.TypeAlias = OverrideAssignmentRequest
+
+@typing.final
+class OverrideAssignmentResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___OverrideAssignmentResponse: typing_extensions.TypeAlias = OverrideAssignmentResponse
+
+@typing.final
+class HandOverAssignmentRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    OUTGOING_FIELD_NUMBER: builtins.int
+    INCOMING_FIELD_NUMBER: builtins.int
+    CREW_FIELD_NUMBER: builtins.int
+    BRIEFING_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    outgoing: builtins.str
+    """Who hands over; whoever took it over last, if anybody did."""
+    incoming: builtins.str
+    crew: builtins.int
+    """How many people go on."""
+    briefing: builtins.str
+    """What the next shift must know."""
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        outgoing: builtins.str = ...,
+        incoming: builtins.str = ...,
+        crew: builtins.int = ...,
+        briefing: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "briefing", b"briefing", "crew", b"crew", "etag", b"etag", "incoming", b"incoming", "occur_time", b"occur_time", "outgoing", b"outgoing", "request_id", b"request_id"]) -> None: ...
+
+Global___HandOverAssignmentRequest: typing_extensions.TypeAlias = HandOverAssignmentRequest
+
+@typing.final
+class HandOverAssignmentResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___HandOverAssignmentResponse: typing_extensions.TypeAlias = HandOverAssignmentResponse
+
+@typing.final
 class GetAssignmentRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

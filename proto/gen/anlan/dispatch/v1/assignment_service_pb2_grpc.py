@@ -40,6 +40,21 @@ class AssignmentServiceStub(object):
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.CreateAssignmentRequest.SerializeToString,
                 response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.CreateAssignmentResponse.FromString,
                 _registered_method=True)
+        self.PreplanAssignment = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/PreplanAssignment',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.PreplanAssignmentRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.PreplanAssignmentResponse.FromString,
+                _registered_method=True)
+        self.DispatchPreplanned = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/DispatchPreplanned',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedResponse.FromString,
+                _registered_method=True)
+        self.DivertAssignment = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/DivertAssignment',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DivertAssignmentRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DivertAssignmentResponse.FromString,
+                _registered_method=True)
         self.AcknowledgeAssignment = channel.unary_unary(
                 '/anlan.dispatch.v1.AssignmentService/AcknowledgeAssignment',
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AcknowledgeAssignmentRequest.SerializeToString,
@@ -54,6 +69,36 @@ class AssignmentServiceStub(object):
                 '/anlan.dispatch.v1.AssignmentService/RecordEnRoute',
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordEnRouteRequest.SerializeToString,
                 response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordEnRouteResponse.FromString,
+                _registered_method=True)
+        self.RecordStaged = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/RecordStaged',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordStagedRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordStagedResponse.FromString,
+                _registered_method=True)
+        self.RecordInitiatingAction = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/RecordInitiatingAction',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordInitiatingActionRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordInitiatingActionResponse.FromString,
+                _registered_method=True)
+        self.RecordTransporting = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/RecordTransporting',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordTransportingRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordTransportingResponse.FromString,
+                _registered_method=True)
+        self.RecordAtDestination = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/RecordAtDestination',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordAtDestinationRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordAtDestinationResponse.FromString,
+                _registered_method=True)
+        self.OverrideAssignment = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/OverrideAssignment',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.OverrideAssignmentRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.OverrideAssignmentResponse.FromString,
+                _registered_method=True)
+        self.HandOverAssignment = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/HandOverAssignment',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.HandOverAssignmentRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.HandOverAssignmentResponse.FromString,
                 _registered_method=True)
         self.RecordOnScene = channel.unary_unary(
                 '/anlan.dispatch.v1.AssignmentService/RecordOnScene',
@@ -104,6 +149,29 @@ class AssignmentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreplanAssignment(self, request, context):
+        """Decides now to send a unit at a time to come: it holds no unit until then, and the clock sends
+        it.  CancelAssignment takes it back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DispatchPreplanned(self, request, context):
+        """Sends what was preplanned without waiting for its time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DivertAssignment(self, request, context):
+        """Sends the unit of an assignment to another incident in one act: the one assignment ends, another
+        begins, and nobody else can have the unit in between.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AcknowledgeAssignment(self, request, context):
         """The crew has taken the order.
         """
@@ -120,6 +188,49 @@ class AssignmentServiceServicer(object):
 
     def RecordEnRoute(self, request, context):
         """The unit is on its way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordStaged(self, request, context):
+        """The unit waits near the scene (集结待命).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordInitiatingAction(self, request, context):
+        """The unit's first effective action at the scene (初战展开) began.  Changes no state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordTransporting(self, request, context):
+        """The unit carries somebody from the scene to a hospital, a shelter or home.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordAtDestination(self, request, context):
+        """The unit has arrived where it carried them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def OverrideAssignment(self, request, context):
+        """Sets a state that the way of the incident's type does not lead to, forward or back, with who
+        allowed it and why.  Needs the capability assignment.override; is recorded as what it is.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HandOverAssignment(self, request, context):
+        """One shift of the crew hands over to the next.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,7 +265,8 @@ class AssignmentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListAssignments(self, request, context):
-        """The board: lists assignments; those that wait for an acknowledgement too long come first.
+        """The board: lists assignments; whose crew is in danger comes first, then who waits for an
+        acknowledgement too long, then who is out, then what is preplanned.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,6 +294,21 @@ def add_AssignmentServiceServicer_to_server(servicer, server):
                     request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.CreateAssignmentRequest.FromString,
                     response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.CreateAssignmentResponse.SerializeToString,
             ),
+            'PreplanAssignment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreplanAssignment,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.PreplanAssignmentRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.PreplanAssignmentResponse.SerializeToString,
+            ),
+            'DispatchPreplanned': grpc.unary_unary_rpc_method_handler(
+                    servicer.DispatchPreplanned,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedResponse.SerializeToString,
+            ),
+            'DivertAssignment': grpc.unary_unary_rpc_method_handler(
+                    servicer.DivertAssignment,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DivertAssignmentRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DivertAssignmentResponse.SerializeToString,
+            ),
             'AcknowledgeAssignment': grpc.unary_unary_rpc_method_handler(
                     servicer.AcknowledgeAssignment,
                     request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AcknowledgeAssignmentRequest.FromString,
@@ -196,6 +323,36 @@ def add_AssignmentServiceServicer_to_server(servicer, server):
                     servicer.RecordEnRoute,
                     request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordEnRouteRequest.FromString,
                     response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordEnRouteResponse.SerializeToString,
+            ),
+            'RecordStaged': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordStaged,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordStagedRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordStagedResponse.SerializeToString,
+            ),
+            'RecordInitiatingAction': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordInitiatingAction,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordInitiatingActionRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordInitiatingActionResponse.SerializeToString,
+            ),
+            'RecordTransporting': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordTransporting,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordTransportingRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordTransportingResponse.SerializeToString,
+            ),
+            'RecordAtDestination': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAtDestination,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordAtDestinationRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordAtDestinationResponse.SerializeToString,
+            ),
+            'OverrideAssignment': grpc.unary_unary_rpc_method_handler(
+                    servicer.OverrideAssignment,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.OverrideAssignmentRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.OverrideAssignmentResponse.SerializeToString,
+            ),
+            'HandOverAssignment': grpc.unary_unary_rpc_method_handler(
+                    servicer.HandOverAssignment,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.HandOverAssignmentRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.HandOverAssignmentResponse.SerializeToString,
             ),
             'RecordOnScene': grpc.unary_unary_rpc_method_handler(
                     servicer.RecordOnScene,
@@ -261,6 +418,87 @@ class AssignmentService(object):
             '/anlan.dispatch.v1.AssignmentService/CreateAssignment',
             anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.CreateAssignmentRequest.SerializeToString,
             anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.CreateAssignmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreplanAssignment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/PreplanAssignment',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.PreplanAssignmentRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.PreplanAssignmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DispatchPreplanned(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/DispatchPreplanned',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DivertAssignment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/DivertAssignment',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DivertAssignmentRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DivertAssignmentResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -342,6 +580,168 @@ class AssignmentService(object):
             '/anlan.dispatch.v1.AssignmentService/RecordEnRoute',
             anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordEnRouteRequest.SerializeToString,
             anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordEnRouteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordStaged(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/RecordStaged',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordStagedRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordStagedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordInitiatingAction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/RecordInitiatingAction',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordInitiatingActionRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordInitiatingActionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordTransporting(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/RecordTransporting',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordTransportingRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordTransportingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAtDestination(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/RecordAtDestination',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordAtDestinationRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.RecordAtDestinationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def OverrideAssignment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/OverrideAssignment',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.OverrideAssignmentRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.OverrideAssignmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HandOverAssignment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/HandOverAssignment',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.HandOverAssignmentRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.HandOverAssignmentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,54 @@ _AssignmentServiceCreateAssignmentType = typing_extensions.TypeVar(
     ],
 )
 
+_AssignmentServicePreplanAssignmentType = typing_extensions.TypeVar(
+    '_AssignmentServicePreplanAssignmentType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse,
+    ],
+)
+
+_AssignmentServiceDispatchPreplannedType = typing_extensions.TypeVar(
+    '_AssignmentServiceDispatchPreplannedType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+    ],
+)
+
+_AssignmentServiceDivertAssignmentType = typing_extensions.TypeVar(
+    '_AssignmentServiceDivertAssignmentType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse,
+    ],
+)
+
 _AssignmentServiceAcknowledgeAssignmentType = typing_extensions.TypeVar(
     '_AssignmentServiceAcknowledgeAssignmentType',
     grpc.UnaryUnaryMultiCallable[
@@ -86,6 +134,102 @@ _AssignmentServiceRecordEnRouteType = typing_extensions.TypeVar(
     default=grpc.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteRequest,
         anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteResponse,
+    ],
+)
+
+_AssignmentServiceRecordStagedType = typing_extensions.TypeVar(
+    '_AssignmentServiceRecordStagedType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse,
+    ],
+)
+
+_AssignmentServiceRecordInitiatingActionType = typing_extensions.TypeVar(
+    '_AssignmentServiceRecordInitiatingActionType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse,
+    ],
+)
+
+_AssignmentServiceRecordTransportingType = typing_extensions.TypeVar(
+    '_AssignmentServiceRecordTransportingType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse,
+    ],
+)
+
+_AssignmentServiceRecordAtDestinationType = typing_extensions.TypeVar(
+    '_AssignmentServiceRecordAtDestinationType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse,
+    ],
+)
+
+_AssignmentServiceOverrideAssignmentType = typing_extensions.TypeVar(
+    '_AssignmentServiceOverrideAssignmentType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse,
+    ],
+)
+
+_AssignmentServiceHandOverAssignmentType = typing_extensions.TypeVar(
+    '_AssignmentServiceHandOverAssignmentType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse,
     ],
 )
 
@@ -201,7 +345,7 @@ _AssignmentServiceGetResponseTimesType = typing_extensions.TypeVar(
     ],
 )
 
-class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentType, _AssignmentServiceAcknowledgeAssignmentType, _AssignmentServiceDeclineAssignmentType, _AssignmentServiceRecordEnRouteType, _AssignmentServiceRecordOnSceneType, _AssignmentServiceClearAssignmentType, _AssignmentServiceCancelAssignmentType, _AssignmentServiceGetAssignmentType, _AssignmentServiceListAssignmentsType, _AssignmentServiceWatchAssignmentsType, _AssignmentServiceGetResponseTimesType]):
+class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentType, _AssignmentServicePreplanAssignmentType, _AssignmentServiceDispatchPreplannedType, _AssignmentServiceDivertAssignmentType, _AssignmentServiceAcknowledgeAssignmentType, _AssignmentServiceDeclineAssignmentType, _AssignmentServiceRecordEnRouteType, _AssignmentServiceRecordStagedType, _AssignmentServiceRecordInitiatingActionType, _AssignmentServiceRecordTransportingType, _AssignmentServiceRecordAtDestinationType, _AssignmentServiceOverrideAssignmentType, _AssignmentServiceHandOverAssignmentType, _AssignmentServiceRecordOnSceneType, _AssignmentServiceClearAssignmentType, _AssignmentServiceCancelAssignmentType, _AssignmentServiceGetAssignmentType, _AssignmentServiceListAssignmentsType, _AssignmentServiceWatchAssignmentsType, _AssignmentServiceGetResponseTimesType]):
     """Sends units to incidents and follows them until they are cleared."""
 
     @typing.overload
@@ -209,6 +353,18 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.CreateAssignmentRequest,
             anlan.dispatch.v1.assignment_service_pb2.CreateAssignmentResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
+            anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.AcknowledgeAssignmentRequest,
@@ -221,6 +377,30 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteRequest,
             anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordStagedRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordTransportingRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.RecordOnSceneRequest,
@@ -259,6 +439,18 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
             anlan.dispatch.v1.assignment_service_pb2.CreateAssignmentResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
+            anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.AcknowledgeAssignmentRequest,
             anlan.dispatch.v1.assignment_service_pb2.AcknowledgeAssignmentResponse,
         ],
@@ -269,6 +461,30 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
         grpc.aio.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteRequest,
             anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordStagedRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordTransportingRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationRequest,
+            anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentRequest,
+            anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.RecordOnSceneRequest,
@@ -305,6 +521,19 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
     that want one unit exactly one gets it, and the other is told who holds it.
     """
 
+    PreplanAssignment: _AssignmentServicePreplanAssignmentType
+    """Decides now to send a unit at a time to come: it holds no unit until then, and the clock sends
+    it.  CancelAssignment takes it back.
+    """
+
+    DispatchPreplanned: _AssignmentServiceDispatchPreplannedType
+    """Sends what was preplanned without waiting for its time."""
+
+    DivertAssignment: _AssignmentServiceDivertAssignmentType
+    """Sends the unit of an assignment to another incident in one act: the one assignment ends, another
+    begins, and nobody else can have the unit in between.
+    """
+
     AcknowledgeAssignment: _AssignmentServiceAcknowledgeAssignmentType
     """The crew has taken the order."""
 
@@ -313,6 +542,26 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
 
     RecordEnRoute: _AssignmentServiceRecordEnRouteType
     """The unit is on its way."""
+
+    RecordStaged: _AssignmentServiceRecordStagedType
+    """The unit waits near the scene (集结待命)."""
+
+    RecordInitiatingAction: _AssignmentServiceRecordInitiatingActionType
+    """The unit's first effective action at the scene (初战展开) began.  Changes no state."""
+
+    RecordTransporting: _AssignmentServiceRecordTransportingType
+    """The unit carries somebody from the scene to a hospital, a shelter or home."""
+
+    RecordAtDestination: _AssignmentServiceRecordAtDestinationType
+    """The unit has arrived where it carried them."""
+
+    OverrideAssignment: _AssignmentServiceOverrideAssignmentType
+    """Sets a state that the way of the incident's type does not lead to, forward or back, with who
+    allowed it and why.  Needs the capability assignment.override; is recorded as what it is.
+    """
+
+    HandOverAssignment: _AssignmentServiceHandOverAssignmentType
+    """One shift of the crew hands over to the next."""
 
     RecordOnScene: _AssignmentServiceRecordOnSceneType
     """The unit has arrived."""
@@ -327,7 +576,9 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
     """Returns one assignment."""
 
     ListAssignments: _AssignmentServiceListAssignmentsType
-    """The board: lists assignments; those that wait for an acknowledgement too long come first."""
+    """The board: lists assignments; whose crew is in danger comes first, then who waits for an
+    acknowledgement too long, then who is out, then what is preplanned.
+    """
 
     WatchAssignments: _AssignmentServiceWatchAssignmentsType
     """Streams every assignment that changes, from a position on."""
@@ -341,6 +592,18 @@ AssignmentServiceAsyncStub: typing_extensions.TypeAlias = AssignmentServiceStub[
         anlan.dispatch.v1.assignment_service_pb2.CreateAssignmentResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.assignment_service_pb2.AcknowledgeAssignmentRequest,
         anlan.dispatch.v1.assignment_service_pb2.AcknowledgeAssignmentResponse,
     ],
@@ -351,6 +614,30 @@ AssignmentServiceAsyncStub: typing_extensions.TypeAlias = AssignmentServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteRequest,
         anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationRequest,
+        anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentRequest,
+        anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.assignment_service_pb2.RecordOnSceneRequest,
@@ -396,6 +683,34 @@ class AssignmentServiceServicer(metaclass=abc.ABCMeta):
         """
 
     @abc.abstractmethod
+    def PreplanAssignment(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.PreplanAssignmentResponse]]:
+        """Decides now to send a unit at a time to come: it holds no unit until then, and the clock sends
+        it.  CancelAssignment takes it back.
+        """
+
+    @abc.abstractmethod
+    def DispatchPreplanned(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse]]:
+        """Sends what was preplanned without waiting for its time."""
+
+    @abc.abstractmethod
+    def DivertAssignment(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse]]:
+        """Sends the unit of an assignment to another incident in one act: the one assignment ends, another
+        begins, and nobody else can have the unit in between.
+        """
+
+    @abc.abstractmethod
     def AcknowledgeAssignment(
         self,
         request: anlan.dispatch.v1.assignment_service_pb2.AcknowledgeAssignmentRequest,
@@ -418,6 +733,56 @@ class AssignmentServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.RecordEnRouteResponse]]:
         """The unit is on its way."""
+
+    @abc.abstractmethod
+    def RecordStaged(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.RecordStagedRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.RecordStagedResponse]]:
+        """The unit waits near the scene (集结待命)."""
+
+    @abc.abstractmethod
+    def RecordInitiatingAction(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.RecordInitiatingActionResponse]]:
+        """The unit's first effective action at the scene (初战展开) began.  Changes no state."""
+
+    @abc.abstractmethod
+    def RecordTransporting(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.RecordTransportingRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.RecordTransportingResponse]]:
+        """The unit carries somebody from the scene to a hospital, a shelter or home."""
+
+    @abc.abstractmethod
+    def RecordAtDestination(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.RecordAtDestinationResponse]]:
+        """The unit has arrived where it carried them."""
+
+    @abc.abstractmethod
+    def OverrideAssignment(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.OverrideAssignmentResponse]]:
+        """Sets a state that the way of the incident's type does not lead to, forward or back, with who
+        allowed it and why.  Needs the capability assignment.override; is recorded as what it is.
+        """
+
+    @abc.abstractmethod
+    def HandOverAssignment(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.HandOverAssignmentResponse]]:
+        """One shift of the crew hands over to the next."""
 
     @abc.abstractmethod
     def RecordOnScene(
@@ -457,7 +822,9 @@ class AssignmentServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.dispatch.v1.assignment_service_pb2.ListAssignmentsRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.ListAssignmentsResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.ListAssignmentsResponse]]:
-        """The board: lists assignments; those that wait for an acknowledgement too long come first."""
+        """The board: lists assignments; whose crew is in danger comes first, then who waits for an
+        acknowledgement too long, then who is out, then what is preplanned.
+        """
 
     @abc.abstractmethod
     def WatchAssignments(

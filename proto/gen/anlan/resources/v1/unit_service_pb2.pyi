@@ -609,6 +609,7 @@ class ReserveUnitRequest(google.protobuf.message.Message):
     TTL_FIELD_NUMBER: builtins.int
     OVERRIDE_REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    FROM_HOLDER_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     unit_id: builtins.str
     holder: builtins.str
@@ -616,6 +617,10 @@ class ReserveUnitRequest(google.protobuf.message.Message):
     incident_id: builtins.str
     override_reason: builtins.str
     """Takes the unit beside its present holder.  Needs the capability unit.override."""
+    from_holder: builtins.str
+    """Takes over this holder's hold as it stands, so that nobody else can have the unit in between.
+    Where that holder has none the unit is reserved as usual.
+    """
     @property
     def ttl(self) -> google.protobuf.duration_pb2.Duration:
         """How long, unless it is confirmed: 1 s to 1 h."""
@@ -632,9 +637,10 @@ class ReserveUnitRequest(google.protobuf.message.Message):
         ttl: google.protobuf.duration_pb2.Duration | None = ...,
         override_reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        from_holder: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "ttl", b"ttl"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["holder", b"holder", "incident_id", b"incident_id", "occur_time", b"occur_time", "override_reason", b"override_reason", "request_id", b"request_id", "ttl", b"ttl", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["from_holder", b"from_holder", "holder", b"holder", "incident_id", b"incident_id", "occur_time", b"occur_time", "override_reason", b"override_reason", "request_id", b"request_id", "ttl", b"ttl", "unit_id", b"unit_id"]) -> None: ...
 
 Global___ReserveUnitRequest: typing_extensions.TypeAlias = ReserveUnitRequest
 
