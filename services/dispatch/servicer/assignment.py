@@ -392,7 +392,7 @@ class AssignmentServicer(AssignmentServiceServicer):
             override_reason="",
             incident_type=incident.type_code,
             dispatch_at=times.known(request, "dispatch_time"),
-            occurred_at=_ms(self.now()),
+            occurred_at=said(request, "occur_time", self.now()),
         )
 
     async def _diversion(

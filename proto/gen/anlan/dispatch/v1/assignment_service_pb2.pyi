@@ -765,6 +765,7 @@ class PreplanAssignmentRequest(google.protobuf.message.Message):
     DESTINATION_FIELD_NUMBER: builtins.int
     ORDER_FIELD_NUMBER: builtins.int
     ACKNOWLEDGE_WITHIN_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     assignment_id: builtins.str
     """Chosen by the caller, or derived from request_id when empty."""
@@ -784,6 +785,10 @@ class PreplanAssignmentRequest(google.protobuf.message.Message):
     def acknowledge_within(self) -> google.protobuf.duration_pb2.Duration:
         """How long the crew may take to acknowledge: 1 s to 1 h.  Default 90 s."""
 
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was decided; dispatch_time comes after it."""
+
     def __init__(
         self,
         *,
@@ -795,9 +800,10 @@ class PreplanAssignmentRequest(google.protobuf.message.Message):
         destination: anlan.type.v1.place_pb2.Place | None = ...,
         order: builtins.str = ...,
         acknowledge_within: google.protobuf.duration_pb2.Duration | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "destination", b"destination", "dispatch_time", b"dispatch_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "assignment_id", b"assignment_id", "destination", b"destination", "dispatch_time", b"dispatch_time", "incident_id", b"incident_id", "order", b"order", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "destination", b"destination", "dispatch_time", b"dispatch_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "assignment_id", b"assignment_id", "destination", b"destination", "dispatch_time", b"dispatch_time", "incident_id", b"incident_id", "occur_time", b"occur_time", "order", b"order", "request_id", b"request_id", "unit_id", b"unit_id"]) -> None: ...
 
 Global___PreplanAssignmentRequest: typing_extensions.TypeAlias = PreplanAssignmentRequest
 
@@ -828,15 +834,18 @@ class DispatchPreplannedRequest(google.protobuf.message.Message):
 
     REQUEST_ID_FIELD_NUMBER: builtins.int
     ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     assignment_id: builtins.str
+    etag: builtins.str
     def __init__(
         self,
         *,
         request_id: builtins.str = ...,
         assignment_id: builtins.str = ...,
+        etag: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "request_id", b"request_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "etag", b"etag", "request_id", b"request_id"]) -> None: ...
 
 Global___DispatchPreplannedRequest: typing_extensions.TypeAlias = DispatchPreplannedRequest
 
