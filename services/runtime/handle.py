@@ -111,6 +111,13 @@ class CommandHandler(Generic[C, S, E]):
             await self._catch_up(key, folded)
             return folded.state, Written(folded.revision, folded.position)
 
+    async def obeyed(self, key: str, cause: Cause) -> Written | None:
+        """Return what a stream answered when it obeyed this command; None if it never did."""
+        folded = self._keep(key)
+        async with folded.turn:
+            await self._catch_up(key, folded)
+            return folded.obeyed.get(str(cause.command_id))
+
     async def glimpse(self, key: str) -> S:
         """Return the state as this process last saw it, read only if it never did.
 

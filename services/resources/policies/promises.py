@@ -43,9 +43,15 @@ class Promises:
         """
         state = await self.requests.state(supply_request_id)
         promise = state.commitments.get(commitment_id) if state else None
-        if promise is None or not promise.open:
+        if promise is None:
             return 0
         made = promise.made
+        key = stock_key(made.depot_id, made.item)
+        step = cause.step(f"{SET_ASIDE}.{commitment_id}")
+        if first := await self.stocks.obeyed(key, step):
+            return first.position
+        if not promise.open:
+            return 0
         reserve = ReserveStock(
             depot_id=made.depot_id,
             item=made.item,
@@ -80,7 +86,10 @@ class Promises:
         position = 0
         places = {(one.made.depot_id, one.made.item) for one in state.commitments.values()}
         for depot_id, item in sorted(places):
-            key = stock_key(depot_id, item)
+            key, step = stock_key(depot_id, item), cause.step(f"{LET_GO}.{depot_id}")
+            if first := await self.stocks.obeyed(key, step):
+                position = max(position, first.position)
+                continue
             held = (await self.stocks.state(key)).reserved.get(holder("", supply_request_id), 0)
             promised = sum(
                 one.open for one in state.commitments.values() if one.made.depot_id == depot_id
@@ -96,7 +105,7 @@ class Promises:
                 reason="promise ended",
                 occurred_at=at,
             )
-            written = await self.stocks.handle(key, release, cause.step(f"{LET_GO}.{depot_id}"))
+            written = await self.stocks.handle(key, release, step)
             position = max(position, written.position)
         return position
 
