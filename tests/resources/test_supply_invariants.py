@@ -85,22 +85,25 @@ class Handler:
 
     def __init__(self, machine: Supplies, decider: Decider[Any, Any, Any]) -> None:
         self.machine, self.decider = machine, decider
-        self.obeyed: dict[tuple[str, UUID], Written] = {}
+        self.answered: dict[tuple[str, UUID], Written] = {}
 
     async def handle(self, key: str, command: Any, cause: Cause, *, etag: str = "") -> Written:
         del etag
         if self.machine.steps_left == 0:
             raise Crash
         self.machine.steps_left -= 1
-        if first := self.obeyed.get((key, cause.command_id)):
+        if first := self.answered.get((key, cause.command_id)):
             return first
         new = self.machine.world.obey(self.decider, key, command)
         if not new:
             return Written(0, 0)
         event = self.decider.codec.decode(new[-1].type, new[-1].data)
         written = Written(new[-1].revision, new[-1].position, event)
-        self.obeyed[key, cause.command_id] = written
+        self.answered[key, cause.command_id] = written
         return written
+
+    async def obeyed(self, key: str, cause: Cause) -> Written | None:
+        return self.answered.get((key, cause.command_id))
 
     async def state(self, key: str) -> Any:
         return self.machine.world.state(self.decider, key)
