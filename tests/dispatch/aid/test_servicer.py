@@ -16,6 +16,7 @@ from sqlalchemy import select
 from anlan.dispatch.v1 import aid_service_pb2 as pb
 from anlan.dispatch.v1 import assignment_service_pb2 as assignment_pb
 from anlan.dispatch.v1.aid_service_pb2_grpc import AidServiceStub
+from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
 from services.dispatch.projections import DISPATCH
 from services.dispatch.projections.tables import AID, AID_PARTIES
@@ -238,6 +239,21 @@ async def test_a_message_is_taken_once(aid: Aid) -> None:
 
     assert again == first
     assert (await aid.get(aid_id)).units[0].state == pb.AID_UNIT_STATE_WITHDRAWN
+
+
+async def test_a_repetition_gets_its_answer_although_the_incident_was_closed(aid: Aid) -> None:
+    asked = {"request_id": str(uuid4()), "incident_id": aid.dispatch.incident()}
+    first = await aid.request(**asked)
+    closed = incident_pb.IncidentClosed(incident_id=asked["incident_id"])
+    await aid.dispatch.hear(closed, 9)
+    await aid.dispatch.noted(asked["incident_id"], is_open=False)
+    aid.dispatch.incidents.down = True
+
+    again = await aid.request(**asked)
+    new = await refusal(aid.request(incident_id=asked["incident_id"]))
+
+    assert again == first
+    assert new.reason == "INCIDENT_CLOSED"
 
 
 async def test_a_request_that_nobody_answers_rings_once_and_then_expires(aid: Aid) -> None:
