@@ -167,7 +167,10 @@ class Sending:
             way=self.ways.of("" if source is None else source.order.incident_type),
             occurred_at=order.occurred_at,
         )
-        await self.assignments.handle(order.diverted_from, command, cause.step("divert"))
+        told = cause.step("divert")
+        if source is not None:  # whoever reads of the incident that it leaves reads that it left
+            told = told.about(source.order.incident_id)
+        await self.assignments.handle(order.diverted_from, command, told)
 
     async def _refuse(
         self, order: events.AssignmentRequested, cause: Cause, refusal: Rejection
