@@ -12,7 +12,9 @@ from services.resources.domain import (
     hazard_area,
     need_ref,
     plot,
+    relief,
     shelter,
+    shelter_rules,
     stock,
     stock_fold,
     stock_rules,
@@ -97,6 +99,25 @@ def receipt_v2(v1: Json) -> Json:
 def reserved_v2(v1: dict[str, Any]) -> dict[str, Any]:
     """Version 1 knew no forces, on whose authority a unit is ordered."""
     return {**v1, "mandate": ""}
+
+
+def registered_v2(v1: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew beds only."""
+    return {**v1, "kind": "", "day_capacity": v1["capacity"]}
+
+
+def opened_v2(v1: dict[str, Any]) -> dict[str, Any]:
+    return {**v1, "contact": "", "reason": ""}
+
+
+def admitted_v2(v1: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 counted heads."""
+    unsaid = {"incident_id": "", "head": "", "care": {}, "inside": 0, "vacancies": None}
+    return {**v1, **unsaid}
+
+
+def discharged_v2(v1: dict[str, Any]) -> dict[str, Any]:
+    return {**v1, "care": {}, "vacancies": None}
 
 
 UNITS: Codec[unit.Event] = Codec(
@@ -204,11 +225,37 @@ SUPPLY_REQUESTS: Codec[supply_request.Event] = Codec(
 )
 SHELTERS: Codec[shelter.Event] = Codec(
     {
-        "ShelterRegistered.v1": shelter.ShelterRegistered,
-        "ShelterOpened.v1": shelter.ShelterOpened,
-        "PeopleAdmitted.v1": shelter.PeopleAdmitted,
-        "PeopleDischarged.v1": shelter.PeopleDischarged,
+        "ShelterRegistered.v2": shelter.ShelterRegistered,
+        "ShelterInspected.v1": shelter.ShelterInspected,
+        "ShelterOpened.v2": shelter.ShelterOpened,
+        "PeopleAdmitted.v2": shelter.PeopleAdmitted,
+        "PeopleDischarged.v2": shelter.PeopleDischarged,
+        "PeopleSentOn.v1": shelter.PeopleSentOn,
+        "PeopleTakenOver.v1": shelter.PeopleTakenOver,
+        "MoveRefused.v1": shelter.MoveRefused,
+        "MoveCompleted.v1": shelter.MoveCompleted,
+        "PeopleTurnedBack.v1": shelter.PeopleTurnedBack,
+        "ShelterNeedRaised.v1": shelter.ShelterNeedRaised,
+        "ShelterNeedEnded.v1": shelter.ShelterNeedEnded,
         "ShelterClosed.v1": shelter.ShelterClosed,
+    },
+    {
+        "ShelterRegistered.v1": ("ShelterRegistered.v2", registered_v2),
+        "ShelterOpened.v1": ("ShelterOpened.v2", opened_v2),
+        "PeopleAdmitted.v1": ("PeopleAdmitted.v2", admitted_v2),
+        "PeopleDischarged.v1": ("PeopleDischarged.v2", discharged_v2),
+    },
+)
+RELIEFS: Codec[relief.Event] = Codec(
+    {
+        "VillageAffected.v1": relief.VillageAffected,
+        "AffectedFiguresRevised.v1": relief.AffectedFiguresRevised,
+        "ReliefCounted.v1": relief.ReliefCounted,
+        "ReliefNeedMet.v1": relief.ReliefNeedMet,
+        "ReliefNeedReopened.v1": relief.ReliefNeedReopened,
+        "VillageRelieved.v1": relief.VillageRelieved,
+        "ReliefWarned.v1": relief.ReliefWarned,
+        "ReliefMissed.v1": relief.ReliefMissed,
     }
 )
 NEEDS: Codec[need_ref.Event] = Codec(
@@ -279,9 +326,16 @@ SUPPLY_REQUEST = Decider(
 SHELTER = Decider(
     category="shelter",
     initial=shelter.INITIAL,
-    decide=shelter.decide,
+    decide=shelter_rules.decide,
     evolve=shelter.evolve,
     codec=SHELTERS,
+)
+RELIEF = Decider(
+    category="relief",
+    initial=relief.INITIAL,
+    decide=relief.decide,
+    evolve=relief.evolve,
+    codec=RELIEFS,
 )
 NEED_REF = Decider(
     category="supply_need",

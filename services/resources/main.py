@@ -12,6 +12,7 @@ from anlan.resources.v1 import (
     map_service_pb2,
     need_service_pb2,
     position_service_pb2,
+    relief_service_pb2,
     shelter_service_pb2,
     stock_service_pb2,
     supply_request_service_pb2,
@@ -25,6 +26,7 @@ from anlan.resources.v1.hazard_area_service_pb2_grpc import (
 from anlan.resources.v1.map_service_pb2_grpc import add_MapServiceServicer_to_server
 from anlan.resources.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
 from anlan.resources.v1.position_service_pb2_grpc import add_PositionServiceServicer_to_server
+from anlan.resources.v1.relief_service_pb2_grpc import add_ReliefServiceServicer_to_server
 from anlan.resources.v1.shelter_service_pb2_grpc import add_ShelterServiceServicer_to_server
 from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_to_server
 from anlan.resources.v1.supply_request_service_pb2_grpc import (
@@ -40,6 +42,7 @@ from services.resources.codec import (
     HAZARD_AREA,
     NEED_REF,
     PLOT,
+    RELIEF,
     SHELTER,
     STOCK,
     SUPPLY_REQUEST,
@@ -49,8 +52,17 @@ from services.resources.codec import (
 from services.resources.domain.fix import Limits
 from services.resources.domain.items import Items
 from services.resources.domain.mobilisation import Mobilisation
+from services.resources.domain.relief import Rules
 from services.resources.domain.vocabulary import UnitVocabulary
-from services.resources.policies import expiring, holds, promises, rosters, shipping
+from services.resources.policies import (
+    expiring,
+    holds,
+    moving,
+    promises,
+    relieving,
+    rosters,
+    shipping,
+)
 from services.resources.positions.board import Board
 from services.resources.positions.crossings import Crossings
 from services.resources.positions.ending import Ending
@@ -68,6 +80,7 @@ from services.resources.servicer.map import MapServicer
 from services.resources.servicer.need import NeedServicer
 from services.resources.servicer.phones import Phones
 from services.resources.servicer.position import PositionServicer
+from services.resources.servicer.relief import ReliefServicer
 from services.resources.servicer.shelter import ShelterServicer
 from services.resources.servicer.stock import StockServicer
 from services.resources.servicer.supply_request import SupplyRequestServicer
@@ -80,7 +93,7 @@ from services.runtime.inbox import Delivered, inbox
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.relay import relay
-from services.runtime.serve import guarded_server
+from services.runtime.serve import Server, guarded_server
 from services.runtime.settings import Settings
 from services.runtime.store import EventStore
 
@@ -172,12 +185,7 @@ async def serve(settings: Settings) -> None:
         ),
         server.grpc,
     )
-    add_ShelterServiceServicer_to_server(
-        ShelterServicer(
-            shelters=CommandHandler(store, SHELTER), model=model, regions=regions, now=now
-        ),
-        server.grpc,
-    )
+    moves, relieved = serve_shelters(server, settings, store, model, regions)
 
     add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
 
@@ -236,6 +244,20 @@ async def serve(settings: Settings) -> None:
             ),
             inbox(
                 js=js,
+                stream=STREAM,
+                durable="resources_moves",
+                subjects=moving.SUBJECTS,
+                react=moves.react,
+            ),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="resources_relief",
+                subjects=relieving.SUBJECTS,
+                react=relieved.react,
+            ),
+            inbox(
+                js=js,
                 stream="ANLAN_DISPATCH",
                 durable="resources_holds",
                 subjects=holds.SUBJECTS,
@@ -268,6 +290,7 @@ async def serve(settings: Settings) -> None:
                     (transfer_service_pb2, "TransferService"),
                     (supply_request_service_pb2, "SupplyRequestService"),
                     (shelter_service_pb2, "ShelterService"),
+                    (relief_service_pb2, "ReliefService"),
                     (need_service_pb2, "NeedService"),
                     (position_service_pb2, "PositionService"),
                     (hazard_area_service_pb2, "HazardAreaService"),
@@ -284,6 +307,7 @@ async def serve(settings: Settings) -> None:
                         rosters.Turns(units, model, now),
                         expiring.Expiring(stocks, model, now),
                         Ending(areas, model, now),
+                        relieving.ReliefClock(relieved.reliefs, model),
                     )
                 ),
                 Crossings(board, model, units, limits).run(),
@@ -293,6 +317,25 @@ async def serve(settings: Settings) -> None:
     finally:
         await model.close()
         await store.close()
+
+
+def serve_shelters(
+    server: Server, settings: Settings, store: EventStore, model: ReadModel, regions: Regions
+) -> tuple[moving.Moving, relieving.Relieving]:
+    """Add the APIs of shelters and relief; return what reacts to what happens in them."""
+    moves = moving.Moving(CommandHandler(store, SHELTER))
+    rules = reference.load(settings.reference, "relief", Rules)
+    relieved = relieving.Relieving(CommandHandler(store, RELIEF), rules)
+    add_ShelterServiceServicer_to_server(
+        ShelterServicer(moving=moves, model=model, regions=regions, now=now), server.grpc
+    )
+    add_ReliefServiceServicer_to_server(
+        ReliefServicer(
+            reliefs=relieved.reliefs, model=model, regions=regions, rules=rules, now=now
+        ),
+        server.grpc,
+    )
+    return moves, relieved
 
 
 def now() -> datetime:

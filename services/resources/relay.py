@@ -6,6 +6,7 @@ from google.protobuf.message import Message
 
 from anlan.events.v1 import force_events_pb2 as force_pb
 from anlan.events.v1 import hazard_events_pb2 as hazard_pb
+from anlan.events.v1 import relief_events_pb2 as relief_pb
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
 from anlan.events.v1 import supply_request_events_pb2 as request_pb
@@ -16,6 +17,8 @@ from services.resources.codec import (
     FORCES,
     HAZARD_AREA,
     HAZARD_AREAS,
+    RELIEF,
+    RELIEFS,
     SHELTER,
     SHELTERS,
     STOCK,
@@ -30,6 +33,7 @@ from services.resources.codec import (
 from services.resources.domain import (
     force,
     hazard_area,
+    relief,
     shelter,
     stock,
     supply_request,
@@ -57,6 +61,7 @@ SUBJECTS = [
         "transfer",
         "supply_request",
         "shelter",
+        "relief",
         "depot",
         "hazard_area",
     )
@@ -80,6 +85,8 @@ def public(recorded: Recorded) -> Publication | None:
         case SUPPLY_REQUEST.category:
             request = SUPPLY_REQUESTS.decode(recorded.type, recorded.data)
             adcode, message = of_request(request)
+        case RELIEF.category:
+            adcode, message = of_relief(RELIEFS.decode(recorded.type, recorded.data))
         case SHELTER.category:
             adcode, message = of_shelter(SHELTERS.decode(recorded.type, recorded.data))
         case HAZARD_AREA.category:
@@ -482,6 +489,13 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
     match event:
         case shelter.ShelterRegistered():
             return event.place.adcode, None
+        case (
+            shelter.ShelterInspected()
+            | shelter.MoveRefused()
+            | shelter.MoveCompleted()
+            | shelter.PeopleTurnedBack()
+        ):
+            return event.adcode, None
         case shelter.ShelterOpened():
             return event.adcode, shelter_pb.ShelterOpened(
                 shelter_id=event.shelter_id,
@@ -495,6 +509,49 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
                 group_id=event.group_id,
                 people=event.people,
                 occupancy=event.occupancy,
+                incident_id=event.incident_id,
+                from_adcode=event.from_adcode,
+                household_people=event.inside,
+                occur_time=occur_time,
+            )
+        case shelter.PeopleSentOn():
+            return event.adcode, shelter_pb.PeopleSentOn(
+                shelter_id=event.shelter_id,
+                move_id=event.move_id,
+                to_shelter_id=event.to_shelter_id,
+                group_id=event.group_id,
+                people=event.people,
+                occupancy=event.occupancy,
+                occur_time=occur_time,
+            )
+        case shelter.PeopleTakenOver():
+            return event.adcode, shelter_pb.PeopleTakenOver(
+                shelter_id=event.shelter_id,
+                move_id=event.move_id,
+                from_shelter_id=event.from_shelter_id,
+                group_id=event.group_id,
+                people=event.people,
+                occupancy=event.occupancy,
+                occur_time=occur_time,
+            )
+        case shelter.ShelterNeedRaised():
+            return event.adcode, shelter_pb.ShelterNeedRaised(
+                shelter_id=event.shelter_id,
+                need_id=event.need_id,
+                incident_id=event.incident_id,
+                item=event.item,
+                quantity=event.quantity,
+                unit=event.unit,
+                note=event.note,
+                needed_by_time=to_proto(event.needed_by),
+                occur_time=occur_time,
+            )
+        case shelter.ShelterNeedEnded():
+            return event.adcode, shelter_pb.ShelterNeedEnded(
+                shelter_id=event.shelter_id,
+                need_id=event.need_id,
+                met=event.met,
+                outcome=event.outcome,
                 occur_time=occur_time,
             )
         case shelter.PeopleDischarged():
@@ -547,3 +604,35 @@ def _point(latitude: float | None, longitude: float | None) -> place_pb2.Point |
     if latitude is None or longitude is None:
         return None
     return place_pb2.Point(latitude=latitude, longitude=longitude)
+
+
+def of_relief(event: relief.Event) -> tuple[str, Message | None]:
+    about = {"incident_id": event.incident_id, "adcode": event.adcode}
+    occur_time = to_proto(event.occurred_at)
+    match event:
+        case relief.VillageAffected() | relief.AffectedFiguresRevised():
+            return event.adcode, relief_pb.VillageAffected(
+                **about,
+                households=event.households,
+                people=event.people,
+                start_time=to_proto(event.started_at),
+                due_time=to_proto(event.due_at),
+            )
+        case relief.ReliefWarned():
+            return event.adcode, relief_pb.ReliefWarned(
+                **about,
+                percent=event.percent,
+                open_needs=event.open_needs,
+                due_time=to_proto(event.due_at),
+                occur_time=occur_time,
+            )
+        case relief.ReliefMissed():
+            return event.adcode, relief_pb.ReliefMissed(
+                **about, open_needs=event.open_needs, occur_time=occur_time
+            )
+        case relief.VillageRelieved():
+            return event.adcode, relief_pb.VillageRelieved(
+                **about, late=event.late, occur_time=occur_time
+            )
+        case relief.ReliefCounted() | relief.ReliefNeedMet() | relief.ReliefNeedReopened():
+            return event.adcode, None

@@ -41,6 +41,7 @@ DRILLS = (
     "tests/e2e/tour-runcards.yaml",
     "tests/e2e/tour-supplies.yaml",
     "tests/e2e/tour-assignments.yaml",
+    "tests/e2e/tour-shelters.yaml",
 )
 INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
 WATCHED: dict[str, dict[str, Any]] = {
@@ -68,6 +69,10 @@ WATCHED: dict[str, dict[str, Any]] = {
     "resources.StockService/WatchStockAlarms": {},
     "resources.SupplyRequestService/WatchSupplyRequests": {"incident_id": "tour-supplies"},
     "resources.TransferService/WatchTransfers": {"incident_id": "tour-supplies"},
+    "resources.ReliefService/WatchReliefClocks": {"incident_id": "tour-shelters"},
+    "resources.ShelterService/WatchHouseholds": {"incident_id": "tour-shelters"},
+    "resources.ShelterService/WatchShelterNeeds": {"incident_id": "tour-shelters"},
+    "resources.ShelterService/WatchShelters": {"adcode": "431281106"},
     "resources.UnitService/WatchUnits": {"filter": {"capabilities": ["forest_fire"]}},
     "audit.TimelineService/ReplayTimeline": INCIDENT,
 }

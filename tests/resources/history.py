@@ -13,6 +13,7 @@ from services.resources.codec import (
     FORCE,
     HAZARD_AREA,
     PLOT,
+    RELIEF,
     SHELTER,
     STOCK,
     SUPPLY_REQUEST,
@@ -25,6 +26,7 @@ from services.resources.domain import (
     force,
     hazard_area,
     plot,
+    relief,
     route,
     shelter,
     supply_request,
@@ -371,18 +373,97 @@ def of_requests() -> list[Act]:
 
 def of_shelters() -> list[Act]:
     said: dict[str, Any] = {"by": LI, "shelter_id": "school", "occurred_at": START}
-    return [
-        (SHELTER, "school", command)
-        for command in (
-            shelter.RegisterShelter(**said, name="学校", place=HOME, capacity=10),
-            shelter.OpenShelter(**said, incident_id="flood", warden="he"),
-            shelter.AdmitPeople(**said, group_id="h1", people=4, from_adcode=""),
-            shelter.DischargePeople(**said, group_id="h1", people=4, destination="家"),
-            shelter.CloseShelter(**said),
-            shelter.OpenShelter(**said, incident_id="fire", warden="he"),
-            shelter.AdmitPeople(**said, group_id="h2", people=3, from_adcode=""),
-        )
+    gym = {**said, "shelter_id": "gym"}
+    whole: dict[str, Any] = {"group_id": "h1", "people": 0, "care": shelter.NO_CARE, "reason": ""}
+    here: dict[str, Any] = {"shelter_id": "school", "occurred_at": START}
+    need: dict[str, Any] = {"item": "奶粉", "quantity": 6, "unit": "罐", "note": ""}
+    inspected: dict[str, Any] = {"inspector": "镇应急办", "findings": ""}
+    commands: list[shelter.Command] = [
+        shelter.RegisterShelter(**said, name="学校", place=HOME, capacity=10),
+        shelter.InspectShelter(**said, result=shelter.Result.FIT, **inspected),
+        shelter.OpenShelter(**said, incident_id="flood", warden="he"),
+        shelter.RegisterShelter(**gym, name="体育馆", place=HOME, capacity=5),
+        shelter.OpenShelter(**gym, incident_id="flood", warden="he"),
+        shelter.AdmitPeople(**said, group_id="h1", people=4, from_adcode="", head="向"),
+        shelter.RaiseShelterNeed(**said, need_id="n1", needed_by=None, **need),
+        shelter.SendPeopleOn(**said, move_id="m1", to_shelter_id="gym", **whole),
     ]
+    moved = shelter.PeopleSentOn(
+        **here,
+        adcode=HOME.adcode,
+        incident_id="flood",
+        move_id="m1",
+        to_shelter_id="gym",
+        group_id="h1",
+        people=4,
+        head="向",
+        care=shelter.NO_CARE,
+        from_adcode="",
+        reason="",
+        occupancy=0,
+        vacancies=10,
+    )
+    commands += [
+        shelter.TakePeopleOver(shelter_id="gym", sent=moved),
+        shelter.CompleteMove(**here, move_id="m1"),
+        shelter.AdmitPeople(**said, group_id="h2", people=2, from_adcode=""),
+        shelter.SendPeopleOn(
+            **said, move_id="m2", to_shelter_id="gym", **whole | {"group_id": "h2"}
+        ),
+        shelter.TakePeopleOver(
+            shelter_id="gym",
+            sent=replace(moved, move_id="m2", group_id="h2", people=2),
+        ),
+        shelter.TurnPeopleBack(**here, move_id="m2", reason="SHELTER_FULL"),
+        shelter.DischargePeople(**said, group_id="h2", people=2, destination="家"),
+        shelter.CloseShelter(**said),
+        shelter.OpenShelter(**said, incident_id="fire", warden="he"),
+        shelter.AdmitPeople(**said, group_id="h2", people=3, from_adcode=""),
+    ]
+    return [(SHELTER, command.shelter_id, command) for command in commands]
+
+
+def of_relief() -> list[Act]:
+    village: dict[str, Any] = {"incident_id": "flood", "adcode": "431281102218"}
+    told: dict[str, Any] = {"source": "镇", "note": ""}
+    owed = (
+        relief.Owed(need=relief.Need.BED, people=4),
+        relief.Owed(need=relief.Need.FOOD, people=4),
+    )
+    affected = relief.RecordVillageAffected(
+        by=LI,
+        **village,
+        households=1,
+        people=4,
+        owed=owed,
+        source="镇",
+        within=10 * 60 * MINUTE,
+        warn_percent=(50, 80),
+        rules_version="1",
+        occurred_at=START,
+    )
+    bed = relief.CountRelief(
+        **village,
+        need=relief.Need.BED,
+        people=4,
+        basis=relief.Basis.ADMISSION,
+        reference="h1",
+        occurred_at=START,
+        **told,
+    )
+    food = replace(bed, need=relief.Need.FOOD, basis=relief.Basis.STATEMENT, reference="s1")
+    late = START + 11 * 60 * MINUTE
+    commands: list[relief.Command] = [
+        bed,
+        affected,
+        relief.RingRelief(**village, percent=50, occurred_at=START + 5 * 60 * MINUTE),
+        relief.RingRelief(**village, percent=80, occurred_at=START + 8 * 60 * MINUTE),
+        relief.RingRelief(**village, percent=100, occurred_at=START + 10 * 60 * MINUTE),
+        replace(food, occurred_at=late),
+        replace(affected, people=6, owed=(owed[0], replace(owed[1], people=6))),
+        replace(food, people=2, reference="s2", occurred_at=late),
+    ]
+    return [(RELIEF, "flood.431281102218", command) for command in commands]
 
 
 def of_places() -> list[Act]:

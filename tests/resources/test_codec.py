@@ -15,6 +15,7 @@ from services.resources.codec import (
     HAZARD_AREAS,
     NEEDS,
     PLOTS,
+    RELIEFS,
     SHELTERS,
     STOCKS,
     SUPPLY_REQUESTS,
@@ -35,6 +36,7 @@ CODECS: list[Codec[Any]] = [
     DEVICES,
     HAZARD_AREAS,
     PLOTS,
+    RELIEFS,
 ]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 

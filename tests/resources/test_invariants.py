@@ -15,8 +15,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from services.resources.codec import SHELTER, UNIT
-from services.resources.domain import shelter, unit, unit_make, unit_roster, unit_status
+from services.resources.codec import UNIT
+from services.resources.domain import unit, unit_make, unit_roster, unit_status
 from services.resources.domain.mobilisation import Mandate
 from services.resources.domain.vocabulary import Standing
 from services.resources.projections import tables
@@ -299,75 +299,7 @@ class Holds(RuleBasedStateMachine):
         self.world.close()
 
 
-groups = strategies.sampled_from(["h1", "h2", "h3"])
-
-
-class Shelter(RuleBasedStateMachine):
-    def __init__(self) -> None:
-        super().__init__()
-        self.world = World()
-        self.inside: dict[str, int] = {}
-        self.is_open = False
-        self.said: dict[str, Any] = {
-            "by": PEOPLE["zhao"],
-            "shelter_id": "s",
-            "occurred_at": START,
-        }
-        self.world.obey(
-            SHELTER,
-            "s",
-            shelter.RegisterShelter(**self.said, name="学校", place=HOME, capacity=10),
-        )
-
-    def obey(self, command: shelter.Command) -> str:
-        _, refusal = self.world.attempt(SHELTER, "s", command)
-        return refusal.reason if refusal else ""
-
-    @rule()
-    def open(self) -> None:
-        assert not self.obey(shelter.OpenShelter(**self.said, incident_id="i", warden="he"))
-        self.is_open = True
-
-    @rule()
-    def close(self) -> None:
-        refused = self.obey(shelter.CloseShelter(**self.said))
-        assert bool(refused) == bool(self.inside)
-        self.is_open = self.is_open and bool(refused)
-
-    @rule(group=groups, people=strategies.integers(1, 12))
-    def admit(self, group: str, people: int) -> None:
-        fits = self.is_open and sum(self.inside.values()) + people <= 10
-        refused = self.obey(
-            shelter.AdmitPeople(**self.said, group_id=group, people=people, from_adcode="")
-        )
-        assert bool(refused) != fits
-        if fits:
-            self.inside[group] = self.inside.get(group, 0) + people
-
-    @rule(group=groups, people=strategies.integers(1, 12))
-    def discharge(self, group: str, people: int) -> None:
-        leaves = self.inside.get(group, 0) >= people
-        refused = self.obey(
-            shelter.DischargePeople(**self.said, group_id=group, people=people, destination="家")
-        )
-        assert bool(refused) != leaves
-        if leaves:
-            left = self.inside.pop(group) - people
-            if left:
-                self.inside[group] = left
-
-    @invariant()
-    def everybody_is_counted_once(self) -> None:
-        row = self.world.connection.execute(select(tables.shelters)).one()
-        assert row.occupancy == sum(self.inside.values())
-        assert row.occupancy <= row.capacity
-        assert row.is_open == self.is_open
-
-    def teardown(self) -> None:
-        self.world.close()
-
-
-MACHINES = [(Holds, 25, 40), (Shelter, 15, 30)]
+MACHINES = [(Holds, 25, 40)]
 
 
 def run(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:

@@ -1,27 +1,91 @@
-"""A shelter (安置点): on standby, or open for an incident with people in it."""
+"""A shelter (安置点): on standby, or open for an incident with households in it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import assert_never
 
-from services.resources.domain import region
 from services.runtime.actor import Actor
 from services.runtime.place import Place
-from services.runtime.rejection import AlreadyExists, NotFound, Rejection
+
+
+class Kind(StrEnum):
+    UNSAID = ""
+    CLASS_III = "class_iii"
+    EMERGENCY = "emergency"
+    SCHOOL = "school"
+    VILLAGE_HALL = "village_hall"
+    HOTEL = "hotel"
+    OTHER = "other"
+
+
+class Result(StrEnum):
+    FIT = "fit"
+    DEFECTS = "defects"
+    UNFIT = "unfit"  # not to be opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Care:
+    """Who needs particular care; one person may count in several."""
+
+    children: int = 0
+    elderly: int = 0
+    disabled: int = 0
+    ill: int = 0
+
+    def plus(self, other: Care) -> Care:
+        return Care(
+            children=self.children + other.children,
+            elderly=self.elderly + other.elderly,
+            disabled=self.disabled + other.disabled,
+            ill=self.ill + other.ill,
+        )
+
+    def minus(self, other: Care, people: int) -> Care:
+        """Return what is left of it among ``people`` who stay: never more than these."""
+        return Care(
+            children=min(max(0, self.children - other.children), people),
+            elderly=min(max(0, self.elderly - other.elderly), people),
+            disabled=min(max(0, self.disabled - other.disabled), people),
+            ill=min(max(0, self.ill - other.ill), people),
+        )
+
+    @property
+    def most(self) -> int:
+        return max(self.children, self.elderly, self.disabled, self.ill)
+
+
+NO_CARE = Care()
+
 
 # Commands.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterShelter:
+    """``capacity`` is by night; ``day_capacity`` 0 is taken for the same."""
+
     by: Actor
     shelter_id: str
     name: str
     place: Place
     capacity: int
+    kind: Kind = Kind.UNSAID
+    day_capacity: int = 0
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InspectShelter:
+    by: Actor
+    shelter_id: str
+    result: Result
+    inspector: str
+    findings: str
     occurred_at: datetime
 
 
@@ -31,16 +95,24 @@ class OpenShelter:
     shelter_id: str
     incident_id: str
     warden: str
+    contact: str = ""
+    reason: str = ""
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmitPeople:
+    """``elsewhere`` is another shelter where the same household is known to be."""
+
     by: Actor
     shelter_id: str
     group_id: str
     people: int
     from_adcode: str
+    head: str = ""
+    care: Care = NO_CARE
+    additional: bool = False
+    elsewhere: str = ""
     occurred_at: datetime
 
 
@@ -51,6 +123,72 @@ class DischargePeople:
     group_id: str
     people: int
     destination: str
+    care: Care = NO_CARE
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendPeopleOn:
+    """The first half of a move; 0 ``people`` are all of the household."""
+
+    by: Actor
+    shelter_id: str
+    move_id: str
+    to_shelter_id: str
+    group_id: str
+    people: int
+    care: Care
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakePeopleOver:
+    """The second half, which the other shelter decides: once, whatever it decides."""
+
+    shelter_id: str
+    sent: PeopleSentOn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteMove:
+    """The other shelter has them: their beds here are free."""
+
+    shelter_id: str
+    move_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPeopleBack:
+    """They stay where they were, for the other shelter refused them for ``reason``."""
+
+    shelter_id: str
+    move_id: str
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseShelterNeed:
+    by: Actor
+    shelter_id: str
+    need_id: str
+    item: str
+    quantity: int
+    unit: str
+    note: str
+    needed_by: datetime | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndShelterNeed:
+    by: Actor
+    shelter_id: str
+    need_id: str
+    met: bool
+    outcome: str
     occurred_at: datetime
 
 
@@ -61,7 +199,20 @@ class CloseShelter:
     occurred_at: datetime
 
 
-Command = RegisterShelter | OpenShelter | AdmitPeople | DischargePeople | CloseShelter
+Command = (
+    RegisterShelter
+    | InspectShelter
+    | OpenShelter
+    | AdmitPeople
+    | DischargePeople
+    | SendPeopleOn
+    | TakePeopleOver
+    | CompleteMove
+    | TurnPeopleBack
+    | RaiseShelterNeed
+    | EndShelterNeed
+    | CloseShelter
+)
 
 
 # Events.
@@ -73,6 +224,18 @@ class ShelterRegistered:
     name: str
     place: Place
     capacity: int
+    kind: Kind
+    day_capacity: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelterInspected:
+    shelter_id: str
+    adcode: str
+    result: Result
+    inspector: str
+    findings: str
     occurred_at: datetime
 
 
@@ -82,33 +245,149 @@ class ShelterOpened:
     adcode: str
     incident_id: str
     warden: str
+    contact: str
+    reason: str
     capacity: int
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleAdmitted:
-    """``occupancy`` is how many are in the shelter afterwards."""
+    """``occupancy`` are in the shelter then, ``inside`` of the household; ``vacancies`` remain.
+
+    ``inside`` is 0, the incident empty and ``vacancies`` None where an old log does not say.
+    """
 
     shelter_id: str
     adcode: str
+    incident_id: str
     group_id: str
     people: int
+    head: str
+    care: Care
     from_adcode: str
+    inside: int
     occupancy: int
+    vacancies: int | None
     occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleDischarged:
-    """``occupancy`` is how many are in the shelter afterwards."""
+    """``occupancy`` are in the shelter then; ``vacancies`` is None where an old log is silent."""
 
     shelter_id: str
     adcode: str
     group_id: str
     people: int
+    care: Care
     destination: str
     occupancy: int
+    vacancies: int | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleSentOn:
+    """Their beds are kept until they are taken over: who cannot stay there comes back to them.
+
+    ``vacancies`` are the beds left once they are.
+    """
+
+    shelter_id: str
+    adcode: str
+    incident_id: str
+    move_id: str
+    to_shelter_id: str
+    group_id: str
+    people: int
+    head: str
+    care: Care
+    from_adcode: str
+    reason: str
+    occupancy: int
+    vacancies: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleTakenOver:
+    shelter_id: str
+    adcode: str
+    incident_id: str
+    move_id: str
+    from_shelter_id: str
+    group_id: str
+    people: int
+    head: str
+    care: Care
+    from_adcode: str
+    occupancy: int
+    vacancies: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRefused:
+    """For good: whatever comes later of this move, they are not here."""
+
+    shelter_id: str
+    adcode: str
+    move_id: str
+    from_shelter_id: str
+    group_id: str
+    people: int
+    reason: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveCompleted:
+    shelter_id: str
+    adcode: str
+    move_id: str
+    to_shelter_id: str
+    group_id: str
+    people: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleTurnedBack:
+    shelter_id: str
+    adcode: str
+    move_id: str
+    group_id: str
+    people: int
+    head: str
+    care: Care
+    reason: str
+    occupancy: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelterNeedRaised:
+    shelter_id: str
+    adcode: str
+    incident_id: str
+    need_id: str
+    item: str
+    quantity: int
+    unit: str
+    note: str
+    needed_by: datetime | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShelterNeedEnded:
+    shelter_id: str
+    adcode: str
+    need_id: str
+    item: str
+    met: bool
+    outcome: str
     occurred_at: datetime
 
 
@@ -119,15 +398,50 @@ class ShelterClosed:
     occurred_at: datetime
 
 
-Event = ShelterRegistered | ShelterOpened | PeopleAdmitted | PeopleDischarged | ShelterClosed
+Event = (
+    ShelterRegistered
+    | ShelterInspected
+    | ShelterOpened
+    | PeopleAdmitted
+    | PeopleDischarged
+    | PeopleSentOn
+    | PeopleTakenOver
+    | MoveRefused
+    | MoveCompleted
+    | PeopleTurnedBack
+    | ShelterNeedRaised
+    | ShelterNeedEnded
+    | ShelterClosed
+)
 
 
 # State.
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Household:
+    """Those of a household who are inside."""
+
+    people: int = 0
+    head: str = ""
+    care: Care = NO_CARE
+    from_adcode: str = ""
+    incident_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """``sent`` are on their way from here; ``settled`` are those decided here, with the refusal."""
+
+    sent: Mapping[str, PeopleSentOn] = field(default_factory=dict)
+    settled: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Standby:
     registered: ShelterRegistered
+    unfit: bool = False
+    moves: Moves = field(default_factory=Moves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,169 +451,29 @@ class Open:
     registered: ShelterRegistered
     incident_id: str
     warden: str
-    groups: Mapping[str, int]
+    groups: Mapping[str, Household]
+    unfit: bool = False
+    moves: Moves = field(default_factory=Moves)
+    needs: Mapping[str, ShelterNeedRaised] = field(default_factory=dict)
+    needs_ever: frozenset[str] = frozenset()
 
     @property
     def occupancy(self) -> int:
-        return sum(self.groups.values())
+        return sum(household.people for household in self.groups.values())
+
+    @property
+    def on_their_way(self) -> int:
+        """People who are being moved; their beds are kept."""
+        return sum(sent.people for sent in self.moves.sent.values())
+
+    @property
+    def vacancies(self) -> int:
+        """Beds left."""
+        return self.registered.capacity - self.occupancy - self.on_their_way
 
 
 State = Standby | Open | None
 INITIAL: State = None
-
-
-def decide(command: Command, state: State) -> list[Event]:
-    """Return the facts a command adds, or raise the rule it breaks."""
-    match command:
-        case RegisterShelter():
-            return register(command, state)
-        case OpenShelter():
-            return open_(command, _there(command, state))
-        case AdmitPeople():
-            return admit(command, _there(command, state))
-        case DischargePeople():
-            return discharge(command, _there(command, state))
-        case CloseShelter():
-            return close(command, _there(command, state))
-        case _:
-            assert_never(command)
-
-
-def register(command: RegisterShelter, state: State) -> list[Event]:
-    region.require(command.by, command.place.adcode)
-    registered = ShelterRegistered(
-        shelter_id=command.shelter_id,
-        name=command.name,
-        place=command.place,
-        capacity=command.capacity,
-        occurred_at=command.occurred_at,
-    )
-    match state:
-        case None:
-            return [registered]
-        case Standby(before) | Open(before):
-            if replace(registered, occurred_at=before.occurred_at) == before:
-                return []
-            raise AlreadyExists(
-                "SHELTER_EXISTS",
-                f"{command.shelter_id} is registered already, as {before.name}",
-                shelter_id=command.shelter_id,
-                name=before.name,
-            )
-        case _:
-            assert_never(state)
-
-
-def open_(command: OpenShelter, state: Standby | Open) -> list[Event]:
-    match state:
-        case Standby(registered):
-            return [
-                ShelterOpened(
-                    shelter_id=command.shelter_id,
-                    adcode=registered.place.adcode,
-                    incident_id=command.incident_id,
-                    warden=command.warden,
-                    capacity=registered.capacity,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case Open(incident_id=incident_id, warden=warden):
-            if (incident_id, warden) == (command.incident_id, command.warden):
-                return []
-            raise Rejection(
-                "SHELTER_OPEN",
-                f"{command.shelter_id} is open for {incident_id} already, under {warden}",
-                shelter_id=command.shelter_id,
-                incident_id=incident_id,
-                warden=warden,
-            )
-        case _:
-            assert_never(state)
-
-
-def admit(command: AdmitPeople, state: Standby | Open) -> list[Event]:
-    """Add people to a household, which may come in parts."""
-    match state:
-        case Standby():
-            raise _not_open(command.shelter_id)
-        case Open(registered, occupancy=occupancy):
-            if occupancy + command.people > registered.capacity:
-                raise Rejection(
-                    "SHELTER_FULL",
-                    f"{command.shelter_id} takes {registered.capacity} and has {occupancy}: "
-                    f"{command.people} more do not fit",
-                    shelter_id=command.shelter_id,
-                    capacity=str(registered.capacity),
-                    occupancy=str(occupancy),
-                    asked=str(command.people),
-                )
-            return [
-                PeopleAdmitted(
-                    shelter_id=command.shelter_id,
-                    adcode=registered.place.adcode,
-                    group_id=command.group_id,
-                    people=command.people,
-                    from_adcode=command.from_adcode,
-                    occupancy=occupancy + command.people,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case _:
-            assert_never(state)
-
-
-def discharge(command: DischargePeople, state: Standby | Open) -> list[Event]:
-    match state:
-        case Standby():
-            raise _not_open(command.shelter_id)
-        case Open(registered, groups=groups, occupancy=occupancy):
-            inside = groups.get(command.group_id, 0)
-            if command.people > inside:
-                raise Rejection(
-                    "GROUP_EXCEEDED",
-                    f"{inside} of {command.group_id} are in {command.shelter_id}, "
-                    f"not {command.people}",
-                    shelter_id=command.shelter_id,
-                    group_id=command.group_id,
-                    inside=str(inside),
-                    asked=str(command.people),
-                )
-            return [
-                PeopleDischarged(
-                    shelter_id=command.shelter_id,
-                    adcode=registered.place.adcode,
-                    group_id=command.group_id,
-                    people=command.people,
-                    destination=command.destination,
-                    occupancy=occupancy - command.people,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case _:
-            assert_never(state)
-
-
-def close(command: CloseShelter, state: Standby | Open) -> list[Event]:
-    match state:
-        case Standby():
-            return []
-        case Open(registered, occupancy=occupancy):
-            if occupancy:
-                raise Rejection(
-                    "SHELTER_NOT_EMPTY",
-                    f"{occupancy} people are in {command.shelter_id} still",
-                    shelter_id=command.shelter_id,
-                    occupancy=str(occupancy),
-                )
-            return [
-                ShelterClosed(
-                    shelter_id=command.shelter_id,
-                    adcode=registered.place.adcode,
-                    occurred_at=command.occurred_at,
-                )
-            ]
-        case _:
-            assert_never(state)
 
 
 def evolve(state: State, event: Event) -> State:
@@ -309,37 +483,80 @@ def evolve(state: State, event: Event) -> State:
     if state is None:
         return None
     match event:
+        case ShelterInspected():
+            return replace(state, unfit=event.result is Result.UNFIT)
         case ShelterOpened():
-            return Open(state.registered, event.incident_id, event.warden, {})
-        case PeopleAdmitted(group_id=group_id, people=people):
-            return _moved(state, group_id, people)
-        case PeopleDischarged(group_id=group_id, people=people):
-            return _moved(state, group_id, -people)
+            return Open(
+                state.registered, event.incident_id, event.warden, {}, state.unfit, state.moves
+            )
+        case PeopleAdmitted():
+            return _add(state, event)
+        case PeopleTakenOver():
+            return _settle(_add(state, event), event.move_id, "")
+        case PeopleTurnedBack():
+            came = state.moves.sent.get(event.move_id)
+            return state if came is None else _forget(_add(state, came), event.move_id)
+        case MoveCompleted():
+            return _forget(state, event.move_id)
+        case MoveRefused():
+            return _settle(state, event.move_id, event.reason)
+        case PeopleDischarged():
+            return _remove(state, event)
+        case PeopleSentOn():
+            sent = {**state.moves.sent, event.move_id: event}
+            return replace(_remove(state, event), moves=replace(state.moves, sent=sent))
+        case ShelterNeedRaised():
+            if isinstance(state, Standby):
+                return state
+            return replace(
+                state,
+                needs={**state.needs, event.need_id: event},
+                needs_ever=state.needs_ever | {event.need_id},
+            )
+        case ShelterNeedEnded():
+            if isinstance(state, Standby):
+                return state
+            needs = {key: need for key, need in state.needs.items() if key != event.need_id}
+            return replace(state, needs=needs)
         case ShelterClosed():
-            return Standby(state.registered)
+            return Standby(state.registered, state.unfit, state.moves)
         case _:
             assert_never(event)
 
 
-def _moved(state: Standby | Open, group_id: str, people: int) -> Standby | Open:
+def _add(
+    state: Standby | Open, event: PeopleAdmitted | PeopleTakenOver | PeopleSentOn
+) -> Standby | Open:
     if isinstance(state, Standby):
         return state
-    groups = {**state.groups, group_id: state.groups.get(group_id, 0) + people}
-    return replace(state, groups={group: inside for group, inside in groups.items() if inside})
+    before = state.groups.get(event.group_id, Household())
+    now = Household(
+        people=before.people + event.people,
+        head=event.head or before.head,
+        care=before.care.plus(event.care),
+        from_adcode=event.from_adcode or before.from_adcode,
+        incident_id=event.incident_id or before.incident_id,
+    )
+    return replace(state, groups={**state.groups, event.group_id: now})
 
 
-def _there(
-    command: OpenShelter | AdmitPeople | DischargePeople | CloseShelter, state: State
-) -> Standby | Open:
-    if state is None:
-        raise NotFound(
-            "NO_SUCH_SHELTER",
-            f"no shelter {command.shelter_id} is registered",
-            shelter_id=command.shelter_id,
-        )
-    region.require(command.by, state.registered.place.adcode)
-    return state
+def _remove(state: Standby | Open, event: PeopleDischarged | PeopleSentOn) -> Standby | Open:
+    if isinstance(state, Standby):
+        return state
+    before = state.groups.get(event.group_id, Household())
+    people = before.people - event.people
+    groups = {key: inside for key, inside in state.groups.items() if key != event.group_id}
+    if people > 0:
+        care = before.care.minus(event.care, people)
+        groups[event.group_id] = replace(before, people=people, care=care)
+    return replace(state, groups=groups)
 
 
-def _not_open(shelter_id: str) -> Rejection:
-    return Rejection("SHELTER_NOT_OPEN", f"{shelter_id} is not open", shelter_id=shelter_id)
+def _settle(state: Standby | Open, move_id: str, refusal: str) -> Standby | Open:
+    settled = {**state.moves.settled, move_id: refusal}
+    return replace(state, moves=replace(state.moves, settled=settled))
+
+
+def _forget(state: Standby | Open, move_id: str) -> Standby | Open:
+    sent = {key: event for key, event in state.moves.sent.items() if key != move_id}
+    return replace(state, moves=replace(state.moves, sent=sent))

@@ -11,6 +11,7 @@ from services.resources.codec import (
     HAZARD_AREA,
     NEED_REF,
     PLOT,
+    RELIEF,
     SHELTER,
     STOCK,
     SUPPLY_REQUEST,
@@ -23,6 +24,7 @@ from services.resources.projections import (
     hazard_areas,
     needs,
     plots,
+    relief,
     shelters,
     stocks,
     supply_requests,
@@ -43,6 +45,7 @@ CATEGORIES = [
         TRANSFER,
         SUPPLY_REQUEST,
         SHELTER,
+        RELIEF,
         NEED_REF,
         DEVICE,
         HAZARD_AREA,
@@ -67,6 +70,8 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             supply_requests.apply(connection, recorded)
         case SHELTER.category:
             shelters.apply(connection, recorded)
+        case RELIEF.category:
+            relief.apply(connection, recorded)
         case NEED_REF.category:
             needs.apply(connection, recorded)
         case DEVICE.category:
@@ -77,4 +82,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             plots.apply(connection, recorded)
 
 
-RESOURCES = Projection(name="resources.v5", categories=CATEGORIES, tables=TABLES, apply=apply)
+RESOURCES = Projection(name="resources.v6", categories=CATEGORIES, tables=TABLES, apply=apply)

@@ -45,6 +45,12 @@ def _place() -> tuple[Column[Any], ...]:
     )
 
 
+def _care() -> tuple[Column[Any], ...]:
+    return tuple(
+        Column(name, Integer, nullable=False) for name in ("children", "elderly", "disabled", "ill")
+    )
+
+
 units = Table(
     "units",
     TABLES,
@@ -243,7 +249,89 @@ shelters = Table(
     Column("occupancy", Integer, nullable=False),
     Column("incident_id", String, nullable=False),
     Column("warden", Text, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("day_capacity", Integer, nullable=False),
+    # Of those who are in it; people on their way to another shelter keep their beds.
+    Column("households", Integer, nullable=False),
+    Column("moving", Integer, nullable=False),
+    *_care(),
+    Column("open_needs", Integer, nullable=False),
+    Column("inspection", String, nullable=False),
+    Column("inspector", Text, nullable=False),
+    Column("findings", Text, nullable=False),
+    Column("inspected_at", BigInteger),
     *_trace(),
+    Index("shelters_by_position", "position"),
+)
+
+households = Table(
+    "households",
+    TABLES,
+    Column("shelter_id", String, primary_key=True),
+    Column("group_id", String, primary_key=True),
+    Column("incident_id", String, nullable=False),
+    Column("head", Text, nullable=False),
+    Column("people", Integer, nullable=False),
+    Column("moving", Integer, nullable=False),
+    *_care(),
+    Column("from_adcode", String, nullable=False),
+    Column("destination", Text, nullable=False),
+    Column("admitted_at", BigInteger, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    *_trace(),
+    Index("households_by_group", "group_id", "incident_id"),
+    Index("households_by_position", "position"),
+)
+
+shelter_needs = Table(
+    "shelter_needs",
+    TABLES,
+    Column("shelter_id", String, primary_key=True),
+    Column("need_id", String, primary_key=True),
+    Column("opened_position", BigInteger, primary_key=True),
+    Column("incident_id", String, nullable=False),
+    Column("adcode", String, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("quantity", BigInteger, nullable=False),
+    Column("unit", String, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("needed_by", BigInteger),
+    Column("raised_at", BigInteger, nullable=False),
+    Column("is_over", Boolean, nullable=False),
+    Column("met", Boolean, nullable=False),
+    Column("outcome", Text, nullable=False),
+    *_trace(),
+    Index("shelter_needs_by_position", "position"),
+)
+
+reliefs = Table(
+    "reliefs",
+    TABLES,
+    Column("incident_id", String, primary_key=True),
+    Column("adcode", String, primary_key=True),
+    # The clock whole, as the domain folds it.
+    Column("folded", Text, nullable=False),
+    # Derived from it: null and empty where facts came before anybody said that it runs.
+    Column("state", String, nullable=False),
+    Column("due_at", BigInteger),
+    Column("mark", Integer, nullable=False),
+    Column("mark_at", BigInteger),
+    Column("source", Text, nullable=False),
+    Column("rules_version", String, nullable=False),
+    Column("cause_id", String, nullable=False),
+    *_trace(),
+    Index("reliefs_by_mark", "mark_at"),
+    Index("reliefs_by_position", "position"),
+)
+
+exercise_times = Table(
+    "exercise_times",
+    TABLES,
+    Column("exercise", String, primary_key=True),
+    # The latest that any fact about relief says of itself.
+    Column("time", BigInteger, nullable=False),
 )
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 
-from anlan.resources.v1 import shelter_service_pb2 as shelter_pb
 from anlan.resources.v1 import unit_service_pb2 as unit_pb
 from anlan.type.v1 import place_pb2
 from services.resources.domain import unit_status
@@ -26,8 +25,6 @@ STATUSES = {
 }
 STATUS_OF = {number: status for status, number in STATUSES.items()}
 
-SHELTER_STATES = {False: shelter_pb.SHELTER_STATE_STANDBY, True: shelter_pb.SHELTER_STATE_OPEN}
-IS_OPEN = {number: is_open for is_open, number in SHELTER_STATES.items()}
 
 PRIMARY = {
     Standing.AVAILABLE: unit_pb.PRIMARY_STATUS_AVAILABLE,
@@ -127,22 +124,6 @@ def _hold(hold: Hold) -> unit_pb.Hold:
         held_by=hold.held_by,
         expire_time=to_proto(hold.expires_at),
         override_reason=hold.override_reason,
-    )
-
-
-def shelter(row: Any) -> shelter_pb.Shelter:
-    return shelter_pb.Shelter(
-        shelter_id=row.shelter_id,
-        name=row.name,
-        place=place_of(row),
-        state=SHELTER_STATES[row.is_open],
-        capacity=row.capacity,
-        occupancy=row.occupancy,
-        incident_id=row.incident_id,
-        warden=row.warden,
-        exercise=row.exercise,
-        etag=str(row.revision),
-        position=row.position,
     )
 
 

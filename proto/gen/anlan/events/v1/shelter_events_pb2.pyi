@@ -56,10 +56,18 @@ class PeopleAdmitted(google.protobuf.message.Message):
     PEOPLE_FIELD_NUMBER: builtins.int
     OCCUPANCY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    FROM_ADCODE_FIELD_NUMBER: builtins.int
+    HOUSEHOLD_PEOPLE_FIELD_NUMBER: builtins.int
     shelter_id: builtins.str
     group_id: builtins.str
     people: builtins.int
     occupancy: builtins.int
+    incident_id: builtins.str
+    from_adcode: builtins.str
+    """The village they come from."""
+    household_people: builtins.int
+    """All of the household who are inside now."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -70,9 +78,12 @@ class PeopleAdmitted(google.protobuf.message.Message):
         people: builtins.int = ...,
         occupancy: builtins.int = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        incident_id: builtins.str = ...,
+        from_adcode: builtins.str = ...,
+        household_people: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["group_id", b"group_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["from_adcode", b"from_adcode", "group_id", b"group_id", "household_people", b"household_people", "incident_id", b"incident_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id"]) -> None: ...
 
 Global___PeopleAdmitted: typing_extensions.TypeAlias = PeopleAdmitted
 
@@ -128,3 +139,152 @@ class ShelterClosed(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "shelter_id", b"shelter_id"]) -> None: ...
 
 Global___ShelterClosed: typing_extensions.TypeAlias = ShelterClosed
+
+@typing.final
+class PeopleSentOn(google.protobuf.message.Message):
+    """People left a shelter for another, which has not taken them in yet."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    MOVE_ID_FIELD_NUMBER: builtins.int
+    TO_SHELTER_ID_FIELD_NUMBER: builtins.int
+    GROUP_ID_FIELD_NUMBER: builtins.int
+    PEOPLE_FIELD_NUMBER: builtins.int
+    OCCUPANCY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    shelter_id: builtins.str
+    move_id: builtins.str
+    to_shelter_id: builtins.str
+    group_id: builtins.str
+    people: builtins.int
+    occupancy: builtins.int
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        shelter_id: builtins.str = ...,
+        move_id: builtins.str = ...,
+        to_shelter_id: builtins.str = ...,
+        group_id: builtins.str = ...,
+        people: builtins.int = ...,
+        occupancy: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["group_id", b"group_id", "move_id", b"move_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id", "to_shelter_id", b"to_shelter_id"]) -> None: ...
+
+Global___PeopleSentOn: typing_extensions.TypeAlias = PeopleSentOn
+
+@typing.final
+class PeopleTakenOver(google.protobuf.message.Message):
+    """People who were sent on were taken in."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    MOVE_ID_FIELD_NUMBER: builtins.int
+    FROM_SHELTER_ID_FIELD_NUMBER: builtins.int
+    GROUP_ID_FIELD_NUMBER: builtins.int
+    PEOPLE_FIELD_NUMBER: builtins.int
+    OCCUPANCY_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    shelter_id: builtins.str
+    move_id: builtins.str
+    from_shelter_id: builtins.str
+    group_id: builtins.str
+    people: builtins.int
+    occupancy: builtins.int
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        shelter_id: builtins.str = ...,
+        move_id: builtins.str = ...,
+        from_shelter_id: builtins.str = ...,
+        group_id: builtins.str = ...,
+        people: builtins.int = ...,
+        occupancy: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["from_shelter_id", b"from_shelter_id", "group_id", b"group_id", "move_id", b"move_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___PeopleTakenOver: typing_extensions.TypeAlias = PeopleTakenOver
+
+@typing.final
+class ShelterNeedRaised(google.protobuf.message.Message):
+    """A shelter needs something for the people in it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    NEED_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    NEEDED_BY_TIME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    shelter_id: builtins.str
+    need_id: builtins.str
+    incident_id: builtins.str
+    item: builtins.str
+    quantity: builtins.int
+    unit: builtins.str
+    note: builtins.str
+    @property
+    def needed_by_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        shelter_id: builtins.str = ...,
+        need_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        item: builtins.str = ...,
+        quantity: builtins.int = ...,
+        unit: builtins.str = ...,
+        note: builtins.str = ...,
+        needed_by_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["needed_by_time", b"needed_by_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "item", b"item", "need_id", b"need_id", "needed_by_time", b"needed_by_time", "note", b"note", "occur_time", b"occur_time", "quantity", b"quantity", "shelter_id", b"shelter_id", "unit", b"unit"]) -> None: ...
+
+Global___ShelterNeedRaised: typing_extensions.TypeAlias = ShelterNeedRaised
+
+@typing.final
+class ShelterNeedEnded(google.protobuf.message.Message):
+    """A need of a shelter was met, or is one no longer."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    NEED_ID_FIELD_NUMBER: builtins.int
+    MET_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    shelter_id: builtins.str
+    need_id: builtins.str
+    met: builtins.bool
+    outcome: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        shelter_id: builtins.str = ...,
+        need_id: builtins.str = ...,
+        met: builtins.bool = ...,
+        outcome: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["met", b"met", "need_id", b"need_id", "occur_time", b"occur_time", "outcome", b"outcome", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___ShelterNeedEnded: typing_extensions.TypeAlias = ShelterNeedEnded

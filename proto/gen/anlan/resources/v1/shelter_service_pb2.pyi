@@ -22,6 +22,59 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _ShelterKind:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ShelterKindEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ShelterKind.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    SHELTER_KIND_UNSPECIFIED: _ShelterKind.ValueType  # 0
+    SHELTER_KIND_CLASS_III: _ShelterKind.ValueType  # 1
+    """III类应急避难场所, at least 10 days' living."""
+    SHELTER_KIND_EMERGENCY: _ShelterKind.ValueType  # 2
+    """紧急避难场所."""
+    SHELTER_KIND_SCHOOL: _ShelterKind.ValueType  # 3
+    SHELTER_KIND_VILLAGE_HALL: _ShelterKind.ValueType  # 4
+    SHELTER_KIND_HOTEL: _ShelterKind.ValueType  # 5
+    SHELTER_KIND_OTHER: _ShelterKind.ValueType  # 6
+
+class ShelterKind(_ShelterKind, metaclass=_ShelterKindEnumTypeWrapper):
+    """What a place is when it is no shelter."""
+
+SHELTER_KIND_UNSPECIFIED: ShelterKind.ValueType  # 0
+SHELTER_KIND_CLASS_III: ShelterKind.ValueType  # 1
+"""III类应急避难场所, at least 10 days' living."""
+SHELTER_KIND_EMERGENCY: ShelterKind.ValueType  # 2
+"""紧急避难场所."""
+SHELTER_KIND_SCHOOL: ShelterKind.ValueType  # 3
+SHELTER_KIND_VILLAGE_HALL: ShelterKind.ValueType  # 4
+SHELTER_KIND_HOTEL: ShelterKind.ValueType  # 5
+SHELTER_KIND_OTHER: ShelterKind.ValueType  # 6
+Global___ShelterKind: typing_extensions.TypeAlias = ShelterKind
+
+class _InspectionResult:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _InspectionResultEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_InspectionResult.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    INSPECTION_RESULT_UNSPECIFIED: _InspectionResult.ValueType  # 0
+    INSPECTION_RESULT_FIT: _InspectionResult.ValueType  # 1
+    INSPECTION_RESULT_DEFECTS: _InspectionResult.ValueType  # 2
+    """Usable, with defects that are to be mended."""
+    INSPECTION_RESULT_UNFIT: _InspectionResult.ValueType  # 3
+    """Not to be opened before it was inspected anew."""
+
+class InspectionResult(_InspectionResult, metaclass=_InspectionResultEnumTypeWrapper): ...
+
+INSPECTION_RESULT_UNSPECIFIED: InspectionResult.ValueType  # 0
+INSPECTION_RESULT_FIT: InspectionResult.ValueType  # 1
+INSPECTION_RESULT_DEFECTS: InspectionResult.ValueType  # 2
+"""Usable, with defects that are to be mended."""
+INSPECTION_RESULT_UNFIT: InspectionResult.ValueType  # 3
+"""Not to be opened before it was inspected anew."""
+Global___InspectionResult: typing_extensions.TypeAlias = InspectionResult
+
 class _ShelterState:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -40,6 +93,58 @@ SHELTER_STATE_OPEN: ShelterState.ValueType  # 2
 Global___ShelterState: typing_extensions.TypeAlias = ShelterState
 
 @typing.final
+class Care(google.protobuf.message.Message):
+    """How many of a household or a shelter need particular care; one person may count in several."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CHILDREN_FIELD_NUMBER: builtins.int
+    ELDERLY_FIELD_NUMBER: builtins.int
+    DISABLED_FIELD_NUMBER: builtins.int
+    ILL_FIELD_NUMBER: builtins.int
+    children: builtins.int
+    elderly: builtins.int
+    disabled: builtins.int
+    ill: builtins.int
+    def __init__(
+        self,
+        *,
+        children: builtins.int = ...,
+        elderly: builtins.int = ...,
+        disabled: builtins.int = ...,
+        ill: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["children", b"children", "disabled", b"disabled", "elderly", b"elderly", "ill", b"ill"]) -> None: ...
+
+Global___Care: typing_extensions.TypeAlias = Care
+
+@typing.final
+class ShelterInspection(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESULT_FIELD_NUMBER: builtins.int
+    INSPECTOR_FIELD_NUMBER: builtins.int
+    FINDINGS_FIELD_NUMBER: builtins.int
+    INSPECT_TIME_FIELD_NUMBER: builtins.int
+    result: Global___InspectionResult.ValueType
+    inspector: builtins.str
+    findings: builtins.str
+    @property
+    def inspect_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        result: Global___InspectionResult.ValueType = ...,
+        inspector: builtins.str = ...,
+        findings: builtins.str = ...,
+        inspect_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["inspect_time", b"inspect_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["findings", b"findings", "inspect_time", b"inspect_time", "inspector", b"inspector", "result", b"result"]) -> None: ...
+
+Global___ShelterInspection: typing_extensions.TypeAlias = ShelterInspection
+
+@typing.final
 class Shelter(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
@@ -54,6 +159,15 @@ class Shelter(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    DAY_CAPACITY_FIELD_NUMBER: builtins.int
+    VACANCIES_FIELD_NUMBER: builtins.int
+    HOUSEHOLDS_FIELD_NUMBER: builtins.int
+    CARE_FIELD_NUMBER: builtins.int
+    CONTACT_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OPEN_NEEDS_FIELD_NUMBER: builtins.int
+    INSPECTION_FIELD_NUMBER: builtins.int
     shelter_id: builtins.str
     name: builtins.str
     state: Global___ShelterState.ValueType
@@ -66,8 +180,27 @@ class Shelter(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    kind: Global___ShelterKind.ValueType
+    day_capacity: builtins.int
+    """People it can take by day, when nobody lies down."""
+    vacancies: builtins.int
+    """Beds left: 0 unless it is open."""
+    households: builtins.int
+    contact: builtins.str
+    """Telephone of the warden."""
+    reason: builtins.str
+    """Why it was opened."""
+    open_needs: builtins.int
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
+    @property
+    def care(self) -> Global___Care:
+        """Of the people in it now."""
+
+    @property
+    def inspection(self) -> Global___ShelterInspection:
+        """The last one; absent where there was none."""
+
     def __init__(
         self,
         *,
@@ -82,11 +215,144 @@ class Shelter(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        kind: Global___ShelterKind.ValueType = ...,
+        day_capacity: builtins.int = ...,
+        vacancies: builtins.int = ...,
+        households: builtins.int = ...,
+        care: Global___Care | None = ...,
+        contact: builtins.str = ...,
+        reason: builtins.str = ...,
+        open_needs: builtins.int = ...,
+        inspection: Global___ShelterInspection | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["capacity", b"capacity", "etag", b"etag", "exercise", b"exercise", "incident_id", b"incident_id", "name", b"name", "occupancy", b"occupancy", "place", b"place", "position", b"position", "shelter_id", b"shelter_id", "state", b"state", "warden", b"warden"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["care", b"care", "inspection", b"inspection", "place", b"place"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["capacity", b"capacity", "care", b"care", "contact", b"contact", "day_capacity", b"day_capacity", "etag", b"etag", "exercise", b"exercise", "households", b"households", "incident_id", b"incident_id", "inspection", b"inspection", "kind", b"kind", "name", b"name", "occupancy", b"occupancy", "open_needs", b"open_needs", "place", b"place", "position", b"position", "reason", b"reason", "shelter_id", b"shelter_id", "state", b"state", "vacancies", b"vacancies", "warden", b"warden"]) -> None: ...
 
 Global___Shelter: typing_extensions.TypeAlias = Shelter
+
+@typing.final
+class Household(google.protobuf.message.Message):
+    """Those of a household who are, or were, in one shelter."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    GROUP_ID_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    HEAD_FIELD_NUMBER: builtins.int
+    PEOPLE_FIELD_NUMBER: builtins.int
+    CARE_FIELD_NUMBER: builtins.int
+    FROM_ADCODE_FIELD_NUMBER: builtins.int
+    DESTINATION_FIELD_NUMBER: builtins.int
+    MOVING_FIELD_NUMBER: builtins.int
+    ADMIT_TIME_FIELD_NUMBER: builtins.int
+    CHANGE_TIME_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    group_id: builtins.str
+    shelter_id: builtins.str
+    incident_id: builtins.str
+    head: builtins.str
+    """Head of the household (户主)."""
+    people: builtins.int
+    """In this shelter now; 0 after all have left."""
+    from_adcode: builtins.str
+    """The village they come from."""
+    destination: builtins.str
+    """Where the last who left went; a shelter's id where they were moved."""
+    moving: builtins.int
+    """Of those, how many are on their way to another shelter that has not taken them in yet."""
+    exercise: builtins.str
+    position: builtins.int
+    @property
+    def care(self) -> Global___Care: ...
+    @property
+    def admit_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def change_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        group_id: builtins.str = ...,
+        shelter_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        head: builtins.str = ...,
+        people: builtins.int = ...,
+        care: Global___Care | None = ...,
+        from_adcode: builtins.str = ...,
+        destination: builtins.str = ...,
+        moving: builtins.int = ...,
+        admit_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        change_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        exercise: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["admit_time", b"admit_time", "care", b"care", "change_time", b"change_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["admit_time", b"admit_time", "care", b"care", "change_time", b"change_time", "destination", b"destination", "exercise", b"exercise", "from_adcode", b"from_adcode", "group_id", b"group_id", "head", b"head", "incident_id", b"incident_id", "moving", b"moving", "people", b"people", "position", b"position", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___Household: typing_extensions.TypeAlias = Household
+
+@typing.final
+class ShelterNeed(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    NEED_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    NEEDED_BY_TIME_FIELD_NUMBER: builtins.int
+    RAISE_TIME_FIELD_NUMBER: builtins.int
+    OVER_FIELD_NUMBER: builtins.int
+    MET_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    EXERCISE_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    shelter_id: builtins.str
+    need_id: builtins.str
+    incident_id: builtins.str
+    adcode: builtins.str
+    item: builtins.str
+    quantity: builtins.int
+    unit: builtins.str
+    """The unit of measure, e.g. 罐."""
+    note: builtins.str
+    over: builtins.bool
+    """Whether it was met, or is one no longer."""
+    met: builtins.bool
+    outcome: builtins.str
+    exercise: builtins.str
+    position: builtins.int
+    @property
+    def needed_by_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def raise_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        shelter_id: builtins.str = ...,
+        need_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        adcode: builtins.str = ...,
+        item: builtins.str = ...,
+        quantity: builtins.int = ...,
+        unit: builtins.str = ...,
+        note: builtins.str = ...,
+        needed_by_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        raise_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        over: builtins.bool = ...,
+        met: builtins.bool = ...,
+        outcome: builtins.str = ...,
+        exercise: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["needed_by_time", b"needed_by_time", "raise_time", b"raise_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "exercise", b"exercise", "incident_id", b"incident_id", "item", b"item", "met", b"met", "need_id", b"need_id", "needed_by_time", b"needed_by_time", "note", b"note", "outcome", b"outcome", "over", b"over", "position", b"position", "quantity", b"quantity", "raise_time", b"raise_time", "shelter_id", b"shelter_id", "unit", b"unit"]) -> None: ...
+
+Global___ShelterNeed: typing_extensions.TypeAlias = ShelterNeed
 
 @typing.final
 class RegisterShelterRequest(google.protobuf.message.Message):
@@ -98,10 +364,16 @@ class RegisterShelterRequest(google.protobuf.message.Message):
     PLACE_FIELD_NUMBER: builtins.int
     CAPACITY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    KIND_FIELD_NUMBER: builtins.int
+    DAY_CAPACITY_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     shelter_id: builtins.str
     name: builtins.str
     capacity: builtins.int
+    """Beds: people it takes for the night."""
+    kind: Global___ShelterKind.ValueType
+    day_capacity: builtins.int
+    """People it takes by day, when nobody lies down; 0 for as many as by night."""
     @property
     def place(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -115,9 +387,11 @@ class RegisterShelterRequest(google.protobuf.message.Message):
         place: anlan.type.v1.place_pb2.Place | None = ...,
         capacity: builtins.int = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        kind: Global___ShelterKind.ValueType = ...,
+        day_capacity: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time", "place", b"place"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["capacity", b"capacity", "name", b"name", "occur_time", b"occur_time", "place", b"place", "request_id", b"request_id", "shelter_id", b"shelter_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["capacity", b"capacity", "day_capacity", b"day_capacity", "kind", b"kind", "name", b"name", "occur_time", b"occur_time", "place", b"place", "request_id", b"request_id", "shelter_id", b"shelter_id"]) -> None: ...
 
 Global___RegisterShelterRequest: typing_extensions.TypeAlias = RegisterShelterRequest
 
@@ -149,11 +423,17 @@ class OpenShelterRequest(google.protobuf.message.Message):
     WARDEN_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    CONTACT_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     shelter_id: builtins.str
     incident_id: builtins.str
     warden: builtins.str
     etag: builtins.str
+    reason: builtins.str
+    """Why, and whose decision it was."""
+    contact: builtins.str
+    """Telephone of the warden."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -165,9 +445,11 @@ class OpenShelterRequest(google.protobuf.message.Message):
         warden: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        reason: builtins.str = ...,
+        contact: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "request_id", b"request_id", "shelter_id", b"shelter_id", "warden", b"warden"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["contact", b"contact", "etag", b"etag", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "request_id", b"request_id", "shelter_id", b"shelter_id", "warden", b"warden"]) -> None: ...
 
 Global___OpenShelterRequest: typing_extensions.TypeAlias = OpenShelterRequest
 
@@ -200,6 +482,9 @@ class AdmitPeopleRequest(google.protobuf.message.Message):
     FROM_ADCODE_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    HEAD_FIELD_NUMBER: builtins.int
+    CARE_FIELD_NUMBER: builtins.int
+    ADDITIONAL_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     shelter_id: builtins.str
     group_id: builtins.str
@@ -208,8 +493,18 @@ class AdmitPeopleRequest(google.protobuf.message.Message):
     from_adcode: builtins.str
     """Where they come from."""
     etag: builtins.str
+    head: builtins.str
+    """Head of the household (户主)."""
+    additional: builtins.bool
+    """Whether they come in addition to those of their household who are inside already.  Without it a
+    household that is inside is not counted again: said alike it is no news, said otherwise refused.
+    """
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def care(self) -> Global___Care:
+        """Of these people."""
+
     def __init__(
         self,
         *,
@@ -220,9 +515,12 @@ class AdmitPeopleRequest(google.protobuf.message.Message):
         from_adcode: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        head: builtins.str = ...,
+        care: Global___Care | None = ...,
+        additional: builtins.bool = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "from_adcode", b"from_adcode", "group_id", b"group_id", "occur_time", b"occur_time", "people", b"people", "request_id", b"request_id", "shelter_id", b"shelter_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["care", b"care", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["additional", b"additional", "care", b"care", "etag", b"etag", "from_adcode", b"from_adcode", "group_id", b"group_id", "head", b"head", "occur_time", b"occur_time", "people", b"people", "request_id", b"request_id", "shelter_id", b"shelter_id"]) -> None: ...
 
 Global___AdmitPeopleRequest: typing_extensions.TypeAlias = AdmitPeopleRequest
 
@@ -234,7 +532,7 @@ class AdmitPeopleResponse(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
     vacancies: builtins.int
-    """Beds left."""
+    """Beds left right after."""
     etag: builtins.str
     position: builtins.int
     def __init__(
@@ -259,6 +557,7 @@ class DischargePeopleRequest(google.protobuf.message.Message):
     DESTINATION_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
+    CARE_FIELD_NUMBER: builtins.int
     request_id: builtins.str
     shelter_id: builtins.str
     group_id: builtins.str
@@ -267,6 +566,10 @@ class DischargePeopleRequest(google.protobuf.message.Message):
     etag: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def care(self) -> Global___Care:
+        """Of those who leave; of all of a household it is known."""
+
     def __init__(
         self,
         *,
@@ -277,11 +580,255 @@ class DischargePeopleRequest(google.protobuf.message.Message):
         destination: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         etag: builtins.str = ...,
+        care: Global___Care | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["destination", b"destination", "etag", b"etag", "group_id", b"group_id", "occur_time", b"occur_time", "people", b"people", "request_id", b"request_id", "shelter_id", b"shelter_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["care", b"care", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["care", b"care", "destination", b"destination", "etag", b"etag", "group_id", b"group_id", "occur_time", b"occur_time", "people", b"people", "request_id", b"request_id", "shelter_id", b"shelter_id"]) -> None: ...
 
 Global___DischargePeopleRequest: typing_extensions.TypeAlias = DischargePeopleRequest
+
+@typing.final
+class MovePeopleRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    GROUP_ID_FIELD_NUMBER: builtins.int
+    TO_SHELTER_ID_FIELD_NUMBER: builtins.int
+    PEOPLE_FIELD_NUMBER: builtins.int
+    CARE_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    shelter_id: builtins.str
+    group_id: builtins.str
+    to_shelter_id: builtins.str
+    people: builtins.int
+    """0 for all of the household."""
+    reason: builtins.str
+    etag: builtins.str
+    @property
+    def care(self) -> Global___Care:
+        """Of those who are moved; of all of a household it is known."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        shelter_id: builtins.str = ...,
+        group_id: builtins.str = ...,
+        to_shelter_id: builtins.str = ...,
+        people: builtins.int = ...,
+        care: Global___Care | None = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["care", b"care", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["care", b"care", "etag", b"etag", "group_id", b"group_id", "occur_time", b"occur_time", "people", b"people", "reason", b"reason", "request_id", b"request_id", "shelter_id", b"shelter_id", "to_shelter_id", b"to_shelter_id"]) -> None: ...
+
+Global___MovePeopleRequest: typing_extensions.TypeAlias = MovePeopleRequest
+
+@typing.final
+class MovePeopleResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VACANCIES_FIELD_NUMBER: builtins.int
+    TO_VACANCIES_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    vacancies: builtins.int
+    """Beds left where they were."""
+    to_vacancies: builtins.int
+    """Beds left where they are now."""
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        vacancies: builtins.int = ...,
+        to_vacancies: builtins.int = ...,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position", "to_vacancies", b"to_vacancies", "vacancies", b"vacancies"]) -> None: ...
+
+Global___MovePeopleResponse: typing_extensions.TypeAlias = MovePeopleResponse
+
+@typing.final
+class RecordShelterInspectionRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    RESULT_FIELD_NUMBER: builtins.int
+    INSPECTOR_FIELD_NUMBER: builtins.int
+    FINDINGS_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    shelter_id: builtins.str
+    result: Global___InspectionResult.ValueType
+    inspector: builtins.str
+    findings: builtins.str
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        shelter_id: builtins.str = ...,
+        result: Global___InspectionResult.ValueType = ...,
+        inspector: builtins.str = ...,
+        findings: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "findings", b"findings", "inspector", b"inspector", "occur_time", b"occur_time", "request_id", b"request_id", "result", b"result", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___RecordShelterInspectionRequest: typing_extensions.TypeAlias = RecordShelterInspectionRequest
+
+@typing.final
+class RecordShelterInspectionResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___RecordShelterInspectionResponse: typing_extensions.TypeAlias = RecordShelterInspectionResponse
+
+@typing.final
+class RaiseShelterNeedRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    NEED_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    NOTE_FIELD_NUMBER: builtins.int
+    NEEDED_BY_TIME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    shelter_id: builtins.str
+    need_id: builtins.str
+    """Unique in this shelter."""
+    item: builtins.str
+    quantity: builtins.int
+    unit: builtins.str
+    note: builtins.str
+    etag: builtins.str
+    @property
+    def needed_by_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        shelter_id: builtins.str = ...,
+        need_id: builtins.str = ...,
+        item: builtins.str = ...,
+        quantity: builtins.int = ...,
+        unit: builtins.str = ...,
+        note: builtins.str = ...,
+        needed_by_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["needed_by_time", b"needed_by_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "item", b"item", "need_id", b"need_id", "needed_by_time", b"needed_by_time", "note", b"note", "occur_time", b"occur_time", "quantity", b"quantity", "request_id", b"request_id", "shelter_id", b"shelter_id", "unit", b"unit"]) -> None: ...
+
+Global___RaiseShelterNeedRequest: typing_extensions.TypeAlias = RaiseShelterNeedRequest
+
+@typing.final
+class RaiseShelterNeedResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___RaiseShelterNeedResponse: typing_extensions.TypeAlias = RaiseShelterNeedResponse
+
+@typing.final
+class EndShelterNeedRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    NEED_ID_FIELD_NUMBER: builtins.int
+    MET_FIELD_NUMBER: builtins.int
+    OUTCOME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    shelter_id: builtins.str
+    need_id: builtins.str
+    met: builtins.bool
+    """Whether it was met; else it is needed no longer."""
+    outcome: builtins.str
+    """What came, or why nothing is needed."""
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        shelter_id: builtins.str = ...,
+        need_id: builtins.str = ...,
+        met: builtins.bool = ...,
+        outcome: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "met", b"met", "need_id", b"need_id", "occur_time", b"occur_time", "outcome", b"outcome", "request_id", b"request_id", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___EndShelterNeedRequest: typing_extensions.TypeAlias = EndShelterNeedRequest
+
+@typing.final
+class EndShelterNeedResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___EndShelterNeedResponse: typing_extensions.TypeAlias = EndShelterNeedResponse
 
 @typing.final
 class DischargePeopleResponse(google.protobuf.message.Message):
@@ -291,7 +838,7 @@ class DischargePeopleResponse(google.protobuf.message.Message):
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
     vacancies: builtins.int
-    """Beds left."""
+    """Beds left right after."""
     etag: builtins.str
     position: builtins.int
     def __init__(
@@ -443,3 +990,330 @@ class ListSheltersResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "next_page_token", b"next_page_token", "shelters", b"shelters"]) -> None: ...
 
 Global___ListSheltersResponse: typing_extensions.TypeAlias = ListSheltersResponse
+
+@typing.final
+class FindNearestSheltersRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    POINT_FIELD_NUMBER: builtins.int
+    BEDS_FIELD_NUMBER: builtins.int
+    LIMIT_FIELD_NUMBER: builtins.int
+    STANDBY_TOO_FIELD_NUMBER: builtins.int
+    READ_FIELD_NUMBER: builtins.int
+    beds: builtins.int
+    """Beds that are wanted; 0 is taken for 1."""
+    limit: builtins.int
+    """Default 5."""
+    standby_too: builtins.bool
+    """Shelters on standby too, with all their beds."""
+    @property
+    def point(self) -> anlan.type.v1.place_pb2.Point: ...
+    @property
+    def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    def __init__(
+        self,
+        *,
+        point: anlan.type.v1.place_pb2.Point | None = ...,
+        beds: builtins.int = ...,
+        limit: builtins.int = ...,
+        standby_too: builtins.bool = ...,
+        read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["point", b"point", "read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["beds", b"beds", "limit", b"limit", "point", b"point", "read", b"read", "standby_too", b"standby_too"]) -> None: ...
+
+Global___FindNearestSheltersRequest: typing_extensions.TypeAlias = FindNearestSheltersRequest
+
+@typing.final
+class FindNearestSheltersResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class Candidate(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        SHELTER_FIELD_NUMBER: builtins.int
+        DISTANCE_M_FIELD_NUMBER: builtins.int
+        distance_m: builtins.float
+        @property
+        def shelter(self) -> Global___Shelter: ...
+        def __init__(
+            self,
+            *,
+            shelter: Global___Shelter | None = ...,
+            distance_m: builtins.float = ...,
+        ) -> None: ...
+        def HasField(self, field_name: typing.Literal["shelter", b"shelter"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["distance_m", b"distance_m", "shelter", b"shelter"]) -> None: ...
+
+    CANDIDATES_FIELD_NUMBER: builtins.int
+    FRESHNESS_FIELD_NUMBER: builtins.int
+    @property
+    def candidates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___FindNearestSheltersResponse.Candidate]:
+        """The nearest first; a shelter whose point nobody knows is not found."""
+
+    @property
+    def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    def __init__(
+        self,
+        *,
+        candidates: collections.abc.Iterable[Global___FindNearestSheltersResponse.Candidate] | None = ...,
+        freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["candidates", b"candidates", "freshness", b"freshness"]) -> None: ...
+
+Global___FindNearestSheltersResponse: typing_extensions.TypeAlias = FindNearestSheltersResponse
+
+@typing.final
+class WatchSheltersRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESUME_POSITION_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    resume_position: builtins.int
+    """Stream what changed after this position; 0 starts with every shelter."""
+    adcode: builtins.str
+    def __init__(
+        self,
+        *,
+        resume_position: builtins.int = ...,
+        adcode: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "resume_position", b"resume_position"]) -> None: ...
+
+Global___WatchSheltersRequest: typing_extensions.TypeAlias = WatchSheltersRequest
+
+@typing.final
+class WatchSheltersResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SHELTER_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    """Resume after this."""
+    @property
+    def shelter(self) -> Global___Shelter: ...
+    def __init__(
+        self,
+        *,
+        shelter: Global___Shelter | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["shelter", b"shelter"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["position", b"position", "shelter", b"shelter"]) -> None: ...
+
+Global___WatchSheltersResponse: typing_extensions.TypeAlias = WatchSheltersResponse
+
+@typing.final
+class ListHouseholdsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    GROUP_ID_FIELD_NUMBER: builtins.int
+    FROM_ADCODE_FIELD_NUMBER: builtins.int
+    GONE_TOO_FIELD_NUMBER: builtins.int
+    READ_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Default 50."""
+    page_token: builtins.str
+    shelter_id: builtins.str
+    incident_id: builtins.str
+    group_id: builtins.str
+    """One household, wherever it is or was."""
+    from_adcode: builtins.str
+    """The region that they come from."""
+    gone_too: builtins.bool
+    """Those who have left too."""
+    @property
+    def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        shelter_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        group_id: builtins.str = ...,
+        from_adcode: builtins.str = ...,
+        gone_too: builtins.bool = ...,
+        read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["from_adcode", b"from_adcode", "gone_too", b"gone_too", "group_id", b"group_id", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___ListHouseholdsRequest: typing_extensions.TypeAlias = ListHouseholdsRequest
+
+@typing.final
+class ListHouseholdsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HOUSEHOLDS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FRESHNESS_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    @property
+    def households(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Household]: ...
+    @property
+    def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    def __init__(
+        self,
+        *,
+        households: collections.abc.Iterable[Global___Household] | None = ...,
+        next_page_token: builtins.str = ...,
+        freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "households", b"households", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListHouseholdsResponse: typing_extensions.TypeAlias = ListHouseholdsResponse
+
+@typing.final
+class WatchHouseholdsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESUME_POSITION_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    resume_position: builtins.int
+    """Stream what changed after this position; 0 starts with every household."""
+    shelter_id: builtins.str
+    incident_id: builtins.str
+    def __init__(
+        self,
+        *,
+        resume_position: builtins.int = ...,
+        shelter_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "resume_position", b"resume_position", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___WatchHouseholdsRequest: typing_extensions.TypeAlias = WatchHouseholdsRequest
+
+@typing.final
+class WatchHouseholdsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    HOUSEHOLD_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    """Resume after this."""
+    @property
+    def household(self) -> Global___Household: ...
+    def __init__(
+        self,
+        *,
+        household: Global___Household | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["household", b"household"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["household", b"household", "position", b"position"]) -> None: ...
+
+Global___WatchHouseholdsResponse: typing_extensions.TypeAlias = WatchHouseholdsResponse
+
+@typing.final
+class ListShelterNeedsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PAGE_SIZE_FIELD_NUMBER: builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    ADCODE_FIELD_NUMBER: builtins.int
+    OVER_TOO_FIELD_NUMBER: builtins.int
+    READ_FIELD_NUMBER: builtins.int
+    page_size: builtins.int
+    """Default 50."""
+    page_token: builtins.str
+    shelter_id: builtins.str
+    incident_id: builtins.str
+    adcode: builtins.str
+    over_too: builtins.bool
+    """Those that are over too."""
+    @property
+    def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
+    def __init__(
+        self,
+        *,
+        page_size: builtins.int = ...,
+        page_token: builtins.str = ...,
+        shelter_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        adcode: builtins.str = ...,
+        over_too: builtins.bool = ...,
+        read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "incident_id", b"incident_id", "over_too", b"over_too", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___ListShelterNeedsRequest: typing_extensions.TypeAlias = ListShelterNeedsRequest
+
+@typing.final
+class ListShelterNeedsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NEEDS_FIELD_NUMBER: builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: builtins.int
+    FRESHNESS_FIELD_NUMBER: builtins.int
+    next_page_token: builtins.str
+    @property
+    def needs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___ShelterNeed]: ...
+    @property
+    def freshness(self) -> anlan.type.v1.read_pb2.Freshness: ...
+    def __init__(
+        self,
+        *,
+        needs: collections.abc.Iterable[Global___ShelterNeed] | None = ...,
+        next_page_token: builtins.str = ...,
+        freshness: anlan.type.v1.read_pb2.Freshness | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["freshness", b"freshness"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["freshness", b"freshness", "needs", b"needs", "next_page_token", b"next_page_token"]) -> None: ...
+
+Global___ListShelterNeedsResponse: typing_extensions.TypeAlias = ListShelterNeedsResponse
+
+@typing.final
+class WatchShelterNeedsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RESUME_POSITION_FIELD_NUMBER: builtins.int
+    SHELTER_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    resume_position: builtins.int
+    """Stream what changed after this position; 0 starts with every need."""
+    shelter_id: builtins.str
+    incident_id: builtins.str
+    def __init__(
+        self,
+        *,
+        resume_position: builtins.int = ...,
+        shelter_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "resume_position", b"resume_position", "shelter_id", b"shelter_id"]) -> None: ...
+
+Global___WatchShelterNeedsRequest: typing_extensions.TypeAlias = WatchShelterNeedsRequest
+
+@typing.final
+class WatchShelterNeedsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NEED_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    """Resume after this."""
+    @property
+    def need(self) -> Global___ShelterNeed: ...
+    def __init__(
+        self,
+        *,
+        need: Global___ShelterNeed | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["need", b"need"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["need", b"need", "position", b"position"]) -> None: ...
+
+Global___WatchShelterNeedsResponse: typing_extensions.TypeAlias = WatchShelterNeedsResponse

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ShelterServiceStub(object):
-    """Keeps shelters (安置点): capacity, opening, and the people in them.
+    """Keeps shelters (安置点): capacity, opening, inspections, the households in them and what they need.
     """
 
     def __init__(self, channel):
@@ -40,6 +40,11 @@ class ShelterServiceStub(object):
                 request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RegisterShelterRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RegisterShelterResponse.FromString,
                 _registered_method=True)
+        self.RecordShelterInspection = channel.unary_unary(
+                '/anlan.resources.v1.ShelterService/RecordShelterInspection',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RecordShelterInspectionRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RecordShelterInspectionResponse.FromString,
+                _registered_method=True)
         self.OpenShelter = channel.unary_unary(
                 '/anlan.resources.v1.ShelterService/OpenShelter',
                 request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.OpenShelterRequest.SerializeToString,
@@ -50,10 +55,25 @@ class ShelterServiceStub(object):
                 request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.AdmitPeopleRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.AdmitPeopleResponse.FromString,
                 _registered_method=True)
+        self.MovePeople = channel.unary_unary(
+                '/anlan.resources.v1.ShelterService/MovePeople',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.MovePeopleRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.MovePeopleResponse.FromString,
+                _registered_method=True)
         self.DischargePeople = channel.unary_unary(
                 '/anlan.resources.v1.ShelterService/DischargePeople',
                 request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.DischargePeopleRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.DischargePeopleResponse.FromString,
+                _registered_method=True)
+        self.RaiseShelterNeed = channel.unary_unary(
+                '/anlan.resources.v1.ShelterService/RaiseShelterNeed',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RaiseShelterNeedRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RaiseShelterNeedResponse.FromString,
+                _registered_method=True)
+        self.EndShelterNeed = channel.unary_unary(
+                '/anlan.resources.v1.ShelterService/EndShelterNeed',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.EndShelterNeedRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.EndShelterNeedResponse.FromString,
                 _registered_method=True)
         self.CloseShelter = channel.unary_unary(
                 '/anlan.resources.v1.ShelterService/CloseShelter',
@@ -70,14 +90,51 @@ class ShelterServiceStub(object):
                 request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListSheltersRequest.SerializeToString,
                 response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListSheltersResponse.FromString,
                 _registered_method=True)
+        self.FindNearestShelters = channel.unary_unary(
+                '/anlan.resources.v1.ShelterService/FindNearestShelters',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.FindNearestSheltersRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.FindNearestSheltersResponse.FromString,
+                _registered_method=True)
+        self.WatchShelters = channel.unary_stream(
+                '/anlan.resources.v1.ShelterService/WatchShelters',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchSheltersRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchSheltersResponse.FromString,
+                _registered_method=True)
+        self.ListHouseholds = channel.unary_unary(
+                '/anlan.resources.v1.ShelterService/ListHouseholds',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListHouseholdsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListHouseholdsResponse.FromString,
+                _registered_method=True)
+        self.WatchHouseholds = channel.unary_stream(
+                '/anlan.resources.v1.ShelterService/WatchHouseholds',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchHouseholdsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchHouseholdsResponse.FromString,
+                _registered_method=True)
+        self.ListShelterNeeds = channel.unary_unary(
+                '/anlan.resources.v1.ShelterService/ListShelterNeeds',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListShelterNeedsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListShelterNeedsResponse.FromString,
+                _registered_method=True)
+        self.WatchShelterNeeds = channel.unary_stream(
+                '/anlan.resources.v1.ShelterService/WatchShelterNeeds',
+                request_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchShelterNeedsRequest.SerializeToString,
+                response_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchShelterNeedsResponse.FromString,
+                _registered_method=True)
 
 
 class ShelterServiceServicer(object):
-    """Keeps shelters (安置点): capacity, opening, and the people in them.
+    """Keeps shelters (安置点): capacity, opening, inspections, the households in them and what they need.
     """
 
     def RegisterShelter(self, request, context):
-        """Registers a shelter with its capacity.
+        """Registers a shelter with its capacity by night and by day.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordShelterInspection(self, request, context):
+        """Records what an inspection of a shelter found, open or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -91,7 +148,17 @@ class ShelterServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def AdmitPeople(self, request, context):
-        """Admits a group of people, e.g. a household.
+        """Admits a household, or more of one.  A household admitted twice counts once.
+        Where no bed is left, the refusal SHELTER_FULL says how many are, and names the nearest shelters
+        with room for all of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MovePeople(self, request, context):
+        """Moves a household, or some of it, to another open shelter; both counts follow.
+        Where the other one has no bed they stay where they are.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,8 +171,22 @@ class ShelterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RaiseShelterNeed(self, request, context):
+        """Says what a shelter needs for the people in it, e.g. milk powder.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EndShelterNeed(self, request, context):
+        """Says that a need of a shelter was met, or is one no longer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CloseShelter(self, request, context):
-        """Closes a shelter that is empty.
+        """Closes a shelter that is empty; needs that are open end with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -125,6 +206,48 @@ class ShelterServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindNearestShelters(self, request, context):
+        """Finds the open shelters nearest to a point that have beds left, as the crow flies.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchShelters(self, request, context):
+        """Streams every shelter that changes, from a position on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListHouseholds(self, request, context):
+        """Lists households: who is where, who left and where to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchHouseholds(self, request, context):
+        """Streams every household that comes, moves or leaves, from a position on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListShelterNeeds(self, request, context):
+        """Lists what shelters need, the newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchShelterNeeds(self, request, context):
+        """Streams every need of a shelter that is raised or ends, from a position on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ShelterServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -132,6 +255,11 @@ def add_ShelterServiceServicer_to_server(servicer, server):
                     servicer.RegisterShelter,
                     request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RegisterShelterRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RegisterShelterResponse.SerializeToString,
+            ),
+            'RecordShelterInspection': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordShelterInspection,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RecordShelterInspectionRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RecordShelterInspectionResponse.SerializeToString,
             ),
             'OpenShelter': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenShelter,
@@ -143,10 +271,25 @@ def add_ShelterServiceServicer_to_server(servicer, server):
                     request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.AdmitPeopleRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.AdmitPeopleResponse.SerializeToString,
             ),
+            'MovePeople': grpc.unary_unary_rpc_method_handler(
+                    servicer.MovePeople,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.MovePeopleRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.MovePeopleResponse.SerializeToString,
+            ),
             'DischargePeople': grpc.unary_unary_rpc_method_handler(
                     servicer.DischargePeople,
                     request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.DischargePeopleRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.DischargePeopleResponse.SerializeToString,
+            ),
+            'RaiseShelterNeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.RaiseShelterNeed,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RaiseShelterNeedRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RaiseShelterNeedResponse.SerializeToString,
+            ),
+            'EndShelterNeed': grpc.unary_unary_rpc_method_handler(
+                    servicer.EndShelterNeed,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.EndShelterNeedRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.EndShelterNeedResponse.SerializeToString,
             ),
             'CloseShelter': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseShelter,
@@ -163,6 +306,36 @@ def add_ShelterServiceServicer_to_server(servicer, server):
                     request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListSheltersRequest.FromString,
                     response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListSheltersResponse.SerializeToString,
             ),
+            'FindNearestShelters': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindNearestShelters,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.FindNearestSheltersRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.FindNearestSheltersResponse.SerializeToString,
+            ),
+            'WatchShelters': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchShelters,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchSheltersRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchSheltersResponse.SerializeToString,
+            ),
+            'ListHouseholds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListHouseholds,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListHouseholdsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListHouseholdsResponse.SerializeToString,
+            ),
+            'WatchHouseholds': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchHouseholds,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchHouseholdsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchHouseholdsResponse.SerializeToString,
+            ),
+            'ListShelterNeeds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListShelterNeeds,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListShelterNeedsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListShelterNeedsResponse.SerializeToString,
+            ),
+            'WatchShelterNeeds': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchShelterNeeds,
+                    request_deserializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchShelterNeedsRequest.FromString,
+                    response_serializer=anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchShelterNeedsResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'anlan.resources.v1.ShelterService', rpc_method_handlers)
@@ -172,7 +345,7 @@ def add_ShelterServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ShelterService(object):
-    """Keeps shelters (安置点): capacity, opening, and the people in them.
+    """Keeps shelters (安置点): capacity, opening, inspections, the households in them and what they need.
     """
 
     @staticmethod
@@ -192,6 +365,33 @@ class ShelterService(object):
             '/anlan.resources.v1.ShelterService/RegisterShelter',
             anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RegisterShelterRequest.SerializeToString,
             anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RegisterShelterResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordShelterInspection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/RecordShelterInspection',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RecordShelterInspectionRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RecordShelterInspectionResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -257,6 +457,33 @@ class ShelterService(object):
             _registered_method=True)
 
     @staticmethod
+    def MovePeople(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/MovePeople',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.MovePeopleRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.MovePeopleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def DischargePeople(request,
             target,
             options=(),
@@ -273,6 +500,60 @@ class ShelterService(object):
             '/anlan.resources.v1.ShelterService/DischargePeople',
             anlan_dot_resources_dot_v1_dot_shelter__service__pb2.DischargePeopleRequest.SerializeToString,
             anlan_dot_resources_dot_v1_dot_shelter__service__pb2.DischargePeopleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RaiseShelterNeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/RaiseShelterNeed',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RaiseShelterNeedRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.RaiseShelterNeedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EndShelterNeed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/EndShelterNeed',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.EndShelterNeedRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.EndShelterNeedResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -354,6 +635,168 @@ class ShelterService(object):
             '/anlan.resources.v1.ShelterService/ListShelters',
             anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListSheltersRequest.SerializeToString,
             anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListSheltersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FindNearestShelters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/FindNearestShelters',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.FindNearestSheltersRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.FindNearestSheltersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchShelters(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/WatchShelters',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchSheltersRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchSheltersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListHouseholds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/ListHouseholds',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListHouseholdsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListHouseholdsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchHouseholds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/WatchHouseholds',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchHouseholdsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchHouseholdsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListShelterNeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/ListShelterNeeds',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListShelterNeedsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.ListShelterNeedsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchShelterNeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/anlan.resources.v1.ShelterService/WatchShelterNeeds',
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchShelterNeedsRequest.SerializeToString,
+            anlan_dot_resources_dot_v1_dot_shelter__service__pb2.WatchShelterNeedsResponse.FromString,
             options,
             channel_credentials,
             insecure,

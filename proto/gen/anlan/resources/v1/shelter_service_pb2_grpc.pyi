@@ -41,6 +41,22 @@ _ShelterServiceRegisterShelterType = typing_extensions.TypeVar(
     ],
 )
 
+_ShelterServiceRecordShelterInspectionType = typing_extensions.TypeVar(
+    '_ShelterServiceRecordShelterInspectionType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionRequest,
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionRequest,
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionRequest,
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse,
+    ],
+)
+
 _ShelterServiceOpenShelterType = typing_extensions.TypeVar(
     '_ShelterServiceOpenShelterType',
     grpc.UnaryUnaryMultiCallable[
@@ -73,6 +89,22 @@ _ShelterServiceAdmitPeopleType = typing_extensions.TypeVar(
     ],
 )
 
+_ShelterServiceMovePeopleType = typing_extensions.TypeVar(
+    '_ShelterServiceMovePeopleType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.MovePeopleRequest,
+        anlan.resources.v1.shelter_service_pb2.MovePeopleResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.MovePeopleRequest,
+        anlan.resources.v1.shelter_service_pb2.MovePeopleResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.MovePeopleRequest,
+        anlan.resources.v1.shelter_service_pb2.MovePeopleResponse,
+    ],
+)
+
 _ShelterServiceDischargePeopleType = typing_extensions.TypeVar(
     '_ShelterServiceDischargePeopleType',
     grpc.UnaryUnaryMultiCallable[
@@ -86,6 +118,38 @@ _ShelterServiceDischargePeopleType = typing_extensions.TypeVar(
     default=grpc.UnaryUnaryMultiCallable[
         anlan.resources.v1.shelter_service_pb2.DischargePeopleRequest,
         anlan.resources.v1.shelter_service_pb2.DischargePeopleResponse,
+    ],
+)
+
+_ShelterServiceRaiseShelterNeedType = typing_extensions.TypeVar(
+    '_ShelterServiceRaiseShelterNeedType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse,
+    ],
+)
+
+_ShelterServiceEndShelterNeedType = typing_extensions.TypeVar(
+    '_ShelterServiceEndShelterNeedType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse,
     ],
 )
 
@@ -137,14 +201,114 @@ _ShelterServiceListSheltersType = typing_extensions.TypeVar(
     ],
 )
 
-class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _ShelterServiceOpenShelterType, _ShelterServiceAdmitPeopleType, _ShelterServiceDischargePeopleType, _ShelterServiceCloseShelterType, _ShelterServiceGetShelterType, _ShelterServiceListSheltersType]):
-    """Keeps shelters (安置点): capacity, opening, and the people in them."""
+_ShelterServiceFindNearestSheltersType = typing_extensions.TypeVar(
+    '_ShelterServiceFindNearestSheltersType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse,
+    ],
+)
+
+_ShelterServiceWatchSheltersType = typing_extensions.TypeVar(
+    '_ShelterServiceWatchSheltersType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse,
+    ],
+)
+
+_ShelterServiceListHouseholdsType = typing_extensions.TypeVar(
+    '_ShelterServiceListHouseholdsType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse,
+    ],
+)
+
+_ShelterServiceWatchHouseholdsType = typing_extensions.TypeVar(
+    '_ShelterServiceWatchHouseholdsType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse,
+    ],
+)
+
+_ShelterServiceListShelterNeedsType = typing_extensions.TypeVar(
+    '_ShelterServiceListShelterNeedsType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse,
+    ],
+)
+
+_ShelterServiceWatchShelterNeedsType = typing_extensions.TypeVar(
+    '_ShelterServiceWatchShelterNeedsType',
+    grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse,
+    ],
+    default=grpc.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse,
+    ],
+)
+
+class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _ShelterServiceRecordShelterInspectionType, _ShelterServiceOpenShelterType, _ShelterServiceAdmitPeopleType, _ShelterServiceMovePeopleType, _ShelterServiceDischargePeopleType, _ShelterServiceRaiseShelterNeedType, _ShelterServiceEndShelterNeedType, _ShelterServiceCloseShelterType, _ShelterServiceGetShelterType, _ShelterServiceListSheltersType, _ShelterServiceFindNearestSheltersType, _ShelterServiceWatchSheltersType, _ShelterServiceListHouseholdsType, _ShelterServiceWatchHouseholdsType, _ShelterServiceListShelterNeedsType, _ShelterServiceWatchShelterNeedsType]):
+    """Keeps shelters (安置点): capacity, opening, inspections, the households in them and what they need."""
 
     @typing.overload
     def __init__(self: ShelterServiceStub[
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.RegisterShelterRequest,
             anlan.resources.v1.shelter_service_pb2.RegisterShelterResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionRequest,
+            anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.OpenShelterRequest,
@@ -155,8 +319,20 @@ class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _She
             anlan.resources.v1.shelter_service_pb2.AdmitPeopleResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.MovePeopleRequest,
+            anlan.resources.v1.shelter_service_pb2.MovePeopleResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.DischargePeopleRequest,
             anlan.resources.v1.shelter_service_pb2.DischargePeopleResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedRequest,
+            anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.EndShelterNeedRequest,
+            anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.CloseShelterRequest,
@@ -169,6 +345,30 @@ class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _She
         grpc.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.ListSheltersRequest,
             anlan.resources.v1.shelter_service_pb2.ListSheltersResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.FindNearestSheltersRequest,
+            anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.WatchSheltersRequest,
+            anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.ListHouseholdsRequest,
+            anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.WatchHouseholdsRequest,
+            anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.ListShelterNeedsRequest,
+            anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse,
+        ],
+        grpc.UnaryStreamMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsRequest,
+            anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse,
         ],
     ], channel: grpc.Channel) -> None: ...
 
@@ -179,6 +379,10 @@ class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _She
             anlan.resources.v1.shelter_service_pb2.RegisterShelterResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionRequest,
+            anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.OpenShelterRequest,
             anlan.resources.v1.shelter_service_pb2.OpenShelterResponse,
         ],
@@ -187,8 +391,20 @@ class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _She
             anlan.resources.v1.shelter_service_pb2.AdmitPeopleResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.MovePeopleRequest,
+            anlan.resources.v1.shelter_service_pb2.MovePeopleResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.DischargePeopleRequest,
             anlan.resources.v1.shelter_service_pb2.DischargePeopleResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedRequest,
+            anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.EndShelterNeedRequest,
+            anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             anlan.resources.v1.shelter_service_pb2.CloseShelterRequest,
@@ -202,22 +418,63 @@ class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _She
             anlan.resources.v1.shelter_service_pb2.ListSheltersRequest,
             anlan.resources.v1.shelter_service_pb2.ListSheltersResponse,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.FindNearestSheltersRequest,
+            anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.WatchSheltersRequest,
+            anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.ListHouseholdsRequest,
+            anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.WatchHouseholdsRequest,
+            anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.ListShelterNeedsRequest,
+            anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse,
+        ],
+        grpc.aio.UnaryStreamMultiCallable[
+            anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsRequest,
+            anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse,
+        ],
     ], channel: grpc.aio.Channel) -> None: ...
 
     RegisterShelter: _ShelterServiceRegisterShelterType
-    """Registers a shelter with its capacity."""
+    """Registers a shelter with its capacity by night and by day."""
+
+    RecordShelterInspection: _ShelterServiceRecordShelterInspectionType
+    """Records what an inspection of a shelter found, open or not."""
 
     OpenShelter: _ShelterServiceOpenShelterType
     """Opens a shelter for an incident."""
 
     AdmitPeople: _ShelterServiceAdmitPeopleType
-    """Admits a group of people, e.g. a household."""
+    """Admits a household, or more of one.  A household admitted twice counts once.
+    Where no bed is left, the refusal SHELTER_FULL says how many are, and names the nearest shelters
+    with room for all of it.
+    """
+
+    MovePeople: _ShelterServiceMovePeopleType
+    """Moves a household, or some of it, to another open shelter; both counts follow.
+    Where the other one has no bed they stay where they are.
+    """
 
     DischargePeople: _ShelterServiceDischargePeopleType
     """Lets a group, or some of it, leave."""
 
+    RaiseShelterNeed: _ShelterServiceRaiseShelterNeedType
+    """Says what a shelter needs for the people in it, e.g. milk powder."""
+
+    EndShelterNeed: _ShelterServiceEndShelterNeedType
+    """Says that a need of a shelter was met, or is one no longer."""
+
     CloseShelter: _ShelterServiceCloseShelterType
-    """Closes a shelter that is empty."""
+    """Closes a shelter that is empty; needs that are open end with it."""
 
     GetShelter: _ShelterServiceGetShelterType
     """Returns one shelter."""
@@ -225,10 +482,32 @@ class ShelterServiceStub(typing.Generic[_ShelterServiceRegisterShelterType, _She
     ListShelters: _ShelterServiceListSheltersType
     """Lists shelters."""
 
+    FindNearestShelters: _ShelterServiceFindNearestSheltersType
+    """Finds the open shelters nearest to a point that have beds left, as the crow flies."""
+
+    WatchShelters: _ShelterServiceWatchSheltersType
+    """Streams every shelter that changes, from a position on."""
+
+    ListHouseholds: _ShelterServiceListHouseholdsType
+    """Lists households: who is where, who left and where to."""
+
+    WatchHouseholds: _ShelterServiceWatchHouseholdsType
+    """Streams every household that comes, moves or leaves, from a position on."""
+
+    ListShelterNeeds: _ShelterServiceListShelterNeedsType
+    """Lists what shelters need, the newest first."""
+
+    WatchShelterNeeds: _ShelterServiceWatchShelterNeedsType
+    """Streams every need of a shelter that is raised or ends, from a position on."""
+
 ShelterServiceAsyncStub: typing_extensions.TypeAlias = ShelterServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.shelter_service_pb2.RegisterShelterRequest,
         anlan.resources.v1.shelter_service_pb2.RegisterShelterResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionRequest,
+        anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.shelter_service_pb2.OpenShelterRequest,
@@ -239,8 +518,20 @@ ShelterServiceAsyncStub: typing_extensions.TypeAlias = ShelterServiceStub[
         anlan.resources.v1.shelter_service_pb2.AdmitPeopleResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.MovePeopleRequest,
+        anlan.resources.v1.shelter_service_pb2.MovePeopleResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.shelter_service_pb2.DischargePeopleRequest,
         anlan.resources.v1.shelter_service_pb2.DischargePeopleResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedRequest,
+        anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.resources.v1.shelter_service_pb2.CloseShelterRequest,
@@ -254,10 +545,34 @@ ShelterServiceAsyncStub: typing_extensions.TypeAlias = ShelterServiceStub[
         anlan.resources.v1.shelter_service_pb2.ListSheltersRequest,
         anlan.resources.v1.shelter_service_pb2.ListSheltersResponse,
     ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse,
+    ],
+    grpc.aio.UnaryStreamMultiCallable[
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsRequest,
+        anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse,
+    ],
 ]
 
 class ShelterServiceServicer(metaclass=abc.ABCMeta):
-    """Keeps shelters (安置点): capacity, opening, and the people in them."""
+    """Keeps shelters (安置点): capacity, opening, inspections, the households in them and what they need."""
 
     @abc.abstractmethod
     def RegisterShelter(
@@ -265,7 +580,15 @@ class ShelterServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.resources.v1.shelter_service_pb2.RegisterShelterRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.RegisterShelterResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.RegisterShelterResponse]]:
-        """Registers a shelter with its capacity."""
+        """Registers a shelter with its capacity by night and by day."""
+
+    @abc.abstractmethod
+    def RecordShelterInspection(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.RecordShelterInspectionResponse]]:
+        """Records what an inspection of a shelter found, open or not."""
 
     @abc.abstractmethod
     def OpenShelter(
@@ -281,7 +604,20 @@ class ShelterServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.resources.v1.shelter_service_pb2.AdmitPeopleRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.AdmitPeopleResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.AdmitPeopleResponse]]:
-        """Admits a group of people, e.g. a household."""
+        """Admits a household, or more of one.  A household admitted twice counts once.
+        Where no bed is left, the refusal SHELTER_FULL says how many are, and names the nearest shelters
+        with room for all of it.
+        """
+
+    @abc.abstractmethod
+    def MovePeople(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.MovePeopleRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.MovePeopleResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.MovePeopleResponse]]:
+        """Moves a household, or some of it, to another open shelter; both counts follow.
+        Where the other one has no bed they stay where they are.
+        """
 
     @abc.abstractmethod
     def DischargePeople(
@@ -292,12 +628,28 @@ class ShelterServiceServicer(metaclass=abc.ABCMeta):
         """Lets a group, or some of it, leave."""
 
     @abc.abstractmethod
+    def RaiseShelterNeed(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.RaiseShelterNeedResponse]]:
+        """Says what a shelter needs for the people in it, e.g. milk powder."""
+
+    @abc.abstractmethod
+    def EndShelterNeed(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.EndShelterNeedRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.EndShelterNeedResponse]]:
+        """Says that a need of a shelter was met, or is one no longer."""
+
+    @abc.abstractmethod
     def CloseShelter(
         self,
         request: anlan.resources.v1.shelter_service_pb2.CloseShelterRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.CloseShelterResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.CloseShelterResponse]]:
-        """Closes a shelter that is empty."""
+        """Closes a shelter that is empty; needs that are open end with it."""
 
     @abc.abstractmethod
     def GetShelter(
@@ -314,5 +666,53 @@ class ShelterServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.ListSheltersResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.ListSheltersResponse]]:
         """Lists shelters."""
+
+    @abc.abstractmethod
+    def FindNearestShelters(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.FindNearestSheltersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.FindNearestSheltersResponse]]:
+        """Finds the open shelters nearest to a point that have beds left, as the crow flies."""
+
+    @abc.abstractmethod
+    def WatchShelters(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.WatchSheltersRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse], collections.abc.AsyncIterator[anlan.resources.v1.shelter_service_pb2.WatchSheltersResponse]]:
+        """Streams every shelter that changes, from a position on."""
+
+    @abc.abstractmethod
+    def ListHouseholds(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.ListHouseholdsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.ListHouseholdsResponse]]:
+        """Lists households: who is where, who left and where to."""
+
+    @abc.abstractmethod
+    def WatchHouseholds(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.WatchHouseholdsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse], collections.abc.AsyncIterator[anlan.resources.v1.shelter_service_pb2.WatchHouseholdsResponse]]:
+        """Streams every household that comes, moves or leaves, from a position on."""
+
+    @abc.abstractmethod
+    def ListShelterNeeds(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.ListShelterNeedsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse, collections.abc.Awaitable[anlan.resources.v1.shelter_service_pb2.ListShelterNeedsResponse]]:
+        """Lists what shelters need, the newest first."""
+
+    @abc.abstractmethod
+    def WatchShelterNeeds(
+        self,
+        request: anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[collections.abc.Iterator[anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse], collections.abc.AsyncIterator[anlan.resources.v1.shelter_service_pb2.WatchShelterNeedsResponse]]:
+        """Streams every need of a shelter that is raised or ends, from a position on."""
 
 def add_ShelterServiceServicer_to_server(servicer: ShelterServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...
