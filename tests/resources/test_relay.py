@@ -22,6 +22,7 @@ def told() -> Iterator[list[Publication]]:
         *history.of_stocks(),
         *history.of_requests(),
         *history.of_shelters(),
+        *history.of_relief(),
     ):
         world.obey(*act)
     yield [publication for event in world.log if (publication := public(event))]
@@ -105,7 +106,15 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "ShelterOpened",
         "PeopleAdmitted",
         "PeopleDischarged",
+        "PeopleSentOn",
+        "PeopleTakenOver",
+        "ShelterNeedRaised",
+        "ShelterNeedEnded",
         "ShelterClosed",
+        "VillageAffected",
+        "ReliefWarned",
+        "ReliefMissed",
+        "VillageRelieved",
     }
 
 

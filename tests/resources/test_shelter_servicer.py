@@ -164,8 +164,8 @@ async def test_shelters_are_listed_by_region_and_state(api: Api, school: str) ->
 
 
 @pytest.fixture
-async def gym(api: Api, school: str) -> str:
-    """Return the id of a shelter for 6, open, 500 m from nothing."""
+async def gym(api: Api) -> str:
+    """Return the id of a shelter for 6, open, with its point."""
     shelter_id = f"gym-{uuid4().hex[:8]}"
     await api.shelters.RegisterShelter(
         pb.RegisterShelterRequest(
@@ -288,7 +288,10 @@ async def test_admissions_stop_the_relief_clock_of_their_village(
 ) -> None:
     incident = await get(api, school)
     group, people = f"h-{uuid4().hex[:6]}", uuid4().int % 5 + 1
-    village = {"incident_id": incident.incident_id, "adcode": "431281102218"}
+    village: dict[str, Any] = {
+        "incident_id": incident.incident_id,
+        "adcode": "431281102218",
+    }
     async with resources.channel() as channel:
         reliefs = ReliefServiceStub(channel)
         affected = await reliefs.RecordVillageAffected(
@@ -296,7 +299,7 @@ async def test_admissions_stop_the_relief_clock_of_their_village(
                 request_id=request_id(),
                 **village,
                 people=people,
-                needs=[{"need": relief_pb.RELIEF_NEED_BED}],
+                needs=[relief_pb.RecordVillageAffectedRequest.Need(need=relief_pb.RELIEF_NEED_BED)],
                 source="安江镇",
             ),
             metadata=api.warden.metadata,
