@@ -13,6 +13,7 @@ from services.resources.domain import (
     need_ref,
     plot,
     relief,
+    risk_site,
     shelter,
     shelter_rules,
     stock,
@@ -246,6 +247,13 @@ SHELTERS: Codec[shelter.Event] = Codec(
         "PeopleDischarged.v1": ("PeopleDischarged.v2", discharged_v2),
     },
 )
+RISK_SITES: Codec[risk_site.Event] = Codec(
+    {
+        "RiskSiteRegistered.v1": risk_site.RiskSiteRegistered,
+        "RiskSiteRevised.v1": risk_site.RiskSiteRevised,
+        "RiskSitePatrolled.v1": risk_site.RiskSitePatrolled,
+    }
+)
 RELIEFS: Codec[relief.Event] = Codec(
     {
         "VillageAffected.v1": relief.VillageAffected,
@@ -329,6 +337,13 @@ SHELTER = Decider(
     decide=shelter_rules.decide,
     evolve=shelter.evolve,
     codec=SHELTERS,
+)
+RISK_SITE = Decider(
+    category="risk_site",
+    initial=risk_site.INITIAL,
+    decide=risk_site.decide,
+    evolve=risk_site.evolve,
+    codec=RISK_SITES,
 )
 RELIEF = Decider(
     category="relief",

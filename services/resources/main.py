@@ -13,6 +13,7 @@ from anlan.resources.v1 import (
     need_service_pb2,
     position_service_pb2,
     relief_service_pb2,
+    risk_site_service_pb2,
     shelter_service_pb2,
     stock_service_pb2,
     supply_request_service_pb2,
@@ -27,6 +28,7 @@ from anlan.resources.v1.map_service_pb2_grpc import add_MapServiceServicer_to_se
 from anlan.resources.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
 from anlan.resources.v1.position_service_pb2_grpc import add_PositionServiceServicer_to_server
 from anlan.resources.v1.relief_service_pb2_grpc import add_ReliefServiceServicer_to_server
+from anlan.resources.v1.risk_site_service_pb2_grpc import add_RiskSiteServiceServicer_to_server
 from anlan.resources.v1.shelter_service_pb2_grpc import add_ShelterServiceServicer_to_server
 from anlan.resources.v1.stock_service_pb2_grpc import add_StockServiceServicer_to_server
 from anlan.resources.v1.supply_request_service_pb2_grpc import (
@@ -43,6 +45,7 @@ from services.resources.codec import (
     NEED_REF,
     PLOT,
     RELIEF,
+    RISK_SITE,
     SHELTER,
     STOCK,
     SUPPLY_REQUEST,
@@ -81,6 +84,7 @@ from services.resources.servicer.need import NeedServicer
 from services.resources.servicer.phones import Phones
 from services.resources.servicer.position import PositionServicer
 from services.resources.servicer.relief import ReliefServicer
+from services.resources.servicer.risk_site import RiskSiteServicer
 from services.resources.servicer.shelter import ShelterServicer
 from services.resources.servicer.stock import StockServicer
 from services.resources.servicer.supply_request import SupplyRequestServicer
@@ -291,6 +295,7 @@ async def serve(settings: Settings) -> None:
                     (supply_request_service_pb2, "SupplyRequestService"),
                     (shelter_service_pb2, "ShelterService"),
                     (relief_service_pb2, "ReliefService"),
+                    (risk_site_service_pb2, "RiskSiteService"),
                     (need_service_pb2, "NeedService"),
                     (position_service_pb2, "PositionService"),
                     (hazard_area_service_pb2, "HazardAreaService"),
@@ -322,7 +327,7 @@ async def serve(settings: Settings) -> None:
 def serve_shelters(
     server: Server, settings: Settings, store: EventStore, model: ReadModel, regions: Regions
 ) -> tuple[moving.Moving, relieving.Relieving]:
-    """Add the APIs of shelters and relief; return what reacts to what happens in them."""
+    """Add the APIs of shelters, relief and risk sites; return what reacts to them."""
     moves = moving.Moving(CommandHandler(store, SHELTER))
     rules = reference.load(settings.reference, "relief", Rules)
     relieved = relieving.Relieving(CommandHandler(store, RELIEF), rules)
@@ -332,6 +337,12 @@ def serve_shelters(
     add_ReliefServiceServicer_to_server(
         ReliefServicer(
             reliefs=relieved.reliefs, model=model, regions=regions, rules=rules, now=now
+        ),
+        server.grpc,
+    )
+    add_RiskSiteServiceServicer_to_server(
+        RiskSiteServicer(
+            sites=CommandHandler(store, RISK_SITE), model=model, regions=regions, now=now
         ),
         server.grpc,
     )

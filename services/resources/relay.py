@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from anlan.events.v1 import force_events_pb2 as force_pb
 from anlan.events.v1 import hazard_events_pb2 as hazard_pb
 from anlan.events.v1 import relief_events_pb2 as relief_pb
+from anlan.events.v1 import risk_site_events_pb2 as risk_site_pb
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
 from anlan.events.v1 import supply_request_events_pb2 as request_pb
@@ -19,6 +20,8 @@ from services.resources.codec import (
     HAZARD_AREAS,
     RELIEF,
     RELIEFS,
+    RISK_SITE,
+    RISK_SITES,
     SHELTER,
     SHELTERS,
     STOCK,
@@ -34,6 +37,7 @@ from services.resources.domain import (
     force,
     hazard_area,
     relief,
+    risk_site,
     shelter,
     stock,
     supply_request,
@@ -62,6 +66,7 @@ SUBJECTS = [
         "supply_request",
         "shelter",
         "relief",
+        "risk_site",
         "depot",
         "hazard_area",
     )
@@ -85,6 +90,8 @@ def public(recorded: Recorded) -> Publication | None:
         case SUPPLY_REQUEST.category:
             request = SUPPLY_REQUESTS.decode(recorded.type, recorded.data)
             adcode, message = of_request(request)
+        case RISK_SITE.category:
+            adcode, message = of_site(RISK_SITES.decode(recorded.type, recorded.data))
         case RELIEF.category:
             adcode, message = of_relief(RELIEFS.decode(recorded.type, recorded.data))
         case SHELTER.category:
@@ -636,3 +643,17 @@ def of_relief(event: relief.Event) -> tuple[str, Message | None]:
             )
         case relief.ReliefCounted() | relief.ReliefNeedMet() | relief.ReliefNeedReopened():
             return event.adcode, None
+
+
+def of_site(event: risk_site.Event) -> tuple[str, Message | None]:
+    match event:
+        case risk_site.RiskSiteRegistered() | risk_site.RiskSiteRevised():
+            return event.entry.place.adcode, None
+        case risk_site.RiskSitePatrolled():
+            return event.adcode, risk_site_pb.RiskSitePatrolled(
+                site_id=event.site_id,
+                adcode=event.adcode,
+                state=event.state,
+                finding=event.finding,
+                occur_time=to_proto(event.occurred_at),
+            )

@@ -70,6 +70,7 @@ WATCHED: dict[str, dict[str, Any]] = {
     "resources.SupplyRequestService/WatchSupplyRequests": {"incident_id": "tour-supplies"},
     "resources.TransferService/WatchTransfers": {"incident_id": "tour-supplies"},
     "resources.ReliefService/WatchReliefClocks": {"incident_id": "tour-shelters"},
+    "resources.RiskSiteService/WatchRiskSites": {"adcode": "431281106"},
     "resources.ShelterService/WatchHouseholds": {"incident_id": "tour-shelters"},
     "resources.ShelterService/WatchShelterNeeds": {"incident_id": "tour-shelters"},
     "resources.ShelterService/WatchShelters": {"adcode": "431281106"},

@@ -14,6 +14,7 @@ from services.resources.codec import (
     HAZARD_AREA,
     PLOT,
     RELIEF,
+    RISK_SITE,
     SHELTER,
     STOCK,
     SUPPLY_REQUEST,
@@ -27,6 +28,7 @@ from services.resources.domain import (
     hazard_area,
     plot,
     relief,
+    risk_site,
     route,
     shelter,
     supply_request,
@@ -525,6 +527,34 @@ def of_places() -> list[Act]:
             "flood",
             plot.PlotIncident(**flood, title="洪水", type_code="11A", place=HOME, version=1),
         ),
+    ]
+
+
+def of_sites() -> list[Act]:
+    said: dict[str, Any] = {"by": LI, "site_id": "slope", "occurred_at": START}
+    entry = risk_site.Entry(
+        kind=risk_site.Kind.GEOLOGICAL,
+        name="屋背滑坡",
+        place=HOME,
+        key=True,
+        threatened_households=4,
+        threatened_people=15,
+        responsible="村主任",
+        responsible_phone="",
+        monitor="",
+        monitor_phone="",
+        instructions="沿村道向东撤",
+        shelter_id="school",
+        source="",
+    )
+    found: dict[str, Any] = {"finding": "裂缝加宽", "patrolled_by": "监测员"}
+    return [
+        (RISK_SITE, "slope", command)
+        for command in (
+            risk_site.RegisterRiskSite(**said, entry=entry),
+            risk_site.RegisterRiskSite(**said, entry=replace(entry, threatened_people=17)),
+            risk_site.RecordPatrol(**said, state=risk_site.Standing.DANGER, **found),
+        )
     ]
 
 

@@ -16,6 +16,7 @@ from services.resources.codec import (
     NEEDS,
     PLOTS,
     RELIEFS,
+    RISK_SITES,
     SHELTERS,
     STOCKS,
     SUPPLY_REQUESTS,
@@ -37,6 +38,7 @@ CODECS: list[Codec[Any]] = [
     HAZARD_AREAS,
     PLOTS,
     RELIEFS,
+    RISK_SITES,
 ]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 

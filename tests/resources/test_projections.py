@@ -23,6 +23,7 @@ from services.resources.projections.tables import (
     lots,
     plots,
     reliefs,
+    risk_sites,
     shelter_needs,
     shelters,
     stock_alarms,
@@ -48,6 +49,7 @@ ACTS = [
     *history.of_forces(),
     *history.of_shelters(),
     *history.of_relief(),
+    *history.of_sites(),
     *history.of_relief(),
 ]
 SHOWN = (
@@ -63,6 +65,7 @@ SHOWN = (
     households,
     shelter_needs,
     reliefs,
+    risk_sites,
     devices,
     hazard_areas,
     plots,

@@ -23,6 +23,7 @@ def told() -> Iterator[list[Publication]]:
         *history.of_requests(),
         *history.of_shelters(),
         *history.of_relief(),
+        *history.of_sites(),
     ):
         world.obey(*act)
     yield [publication for event in world.log if (publication := public(event))]
@@ -111,6 +112,7 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "ShelterNeedRaised",
         "ShelterNeedEnded",
         "ShelterClosed",
+        "RiskSitePatrolled",
         "VillageAffected",
         "ReliefWarned",
         "ReliefMissed",

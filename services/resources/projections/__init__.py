@@ -12,6 +12,7 @@ from services.resources.codec import (
     NEED_REF,
     PLOT,
     RELIEF,
+    RISK_SITE,
     SHELTER,
     STOCK,
     SUPPLY_REQUEST,
@@ -25,6 +26,7 @@ from services.resources.projections import (
     needs,
     plots,
     relief,
+    risk_sites,
     shelters,
     stocks,
     supply_requests,
@@ -46,6 +48,7 @@ CATEGORIES = [
         SUPPLY_REQUEST,
         SHELTER,
         RELIEF,
+        RISK_SITE,
         NEED_REF,
         DEVICE,
         HAZARD_AREA,
@@ -70,6 +73,8 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             supply_requests.apply(connection, recorded)
         case SHELTER.category:
             shelters.apply(connection, recorded)
+        case RISK_SITE.category:
+            risk_sites.apply(connection, recorded)
         case RELIEF.category:
             relief.apply(connection, recorded)
         case NEED_REF.category:
@@ -82,4 +87,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             plots.apply(connection, recorded)
 
 
-RESOURCES = Projection(name="resources.v6", categories=CATEGORIES, tables=TABLES, apply=apply)
+RESOURCES = Projection(name="resources.v7", categories=CATEGORIES, tables=TABLES, apply=apply)

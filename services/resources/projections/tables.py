@@ -326,6 +326,31 @@ reliefs = Table(
     Index("reliefs_by_position", "position"),
 )
 
+risk_sites = Table(
+    "risk_sites",
+    TABLES,
+    Column("site_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("name", Text, nullable=False),
+    *_place(),
+    Column("is_key", Boolean, nullable=False),
+    Column("threatened_households", Integer, nullable=False),
+    Column("threatened_people", Integer, nullable=False),
+    Column("responsible", Text, nullable=False),
+    Column("responsible_phone", Text, nullable=False),
+    Column("monitor", Text, nullable=False),
+    Column("monitor_phone", Text, nullable=False),
+    Column("instructions", Text, nullable=False),
+    Column("shelter_id", String, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("state", String, nullable=False),
+    Column("finding", Text, nullable=False),
+    Column("patrolled_by", Text, nullable=False),
+    Column("patrolled_at", BigInteger),
+    *_trace(),
+    Index("risk_sites_by_position", "position"),
+)
+
 exercise_times = Table(
     "exercise_times",
     TABLES,
