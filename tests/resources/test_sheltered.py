@@ -6,8 +6,15 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import strategies
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+import pytest
+from hypothesis import HealthCheck, settings, strategies
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import select
 
 from services.resources.codec import RELIEF, SHELTER
@@ -305,3 +312,31 @@ class Relieved(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self.world.close()
+
+
+MACHINES = [(Sheltered, 40, 50), (Relieved, 25, 40)]
+
+
+def run(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=runs,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("machine", "runs", "steps"), MACHINES)
+def test_an_invariant_holds(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
+    run(machine, runs, steps)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("machine", [machine for machine, _, _ in MACHINES])
+def test_an_invariant_holds_for_long(machine: type[RuleBasedStateMachine]) -> None:
+    run(machine, runs=300, steps=100)
