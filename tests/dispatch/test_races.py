@@ -25,8 +25,9 @@ from hypothesis.stateful import (
 )
 from tenacity import wait_none
 
+from anlan.dispatch.v1 import accountability_service_pb2 as accountability_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
-from services.dispatch.domain.assignment import Requested, Underway
+from services.dispatch.domain.assignment import Preplanned, Requested, Underway
 from services.dispatch.policies import releasing
 from services.runtime import handle
 from services.runtime.actor import Actor
@@ -49,7 +50,37 @@ METHODS = {
     pb.ClearAssignmentRequest: "ClearAssignment",
     pb.CancelAssignmentRequest: "CancelAssignment",
     pb.DeclineAssignmentRequest: "DeclineAssignment",
+    pb.PreplanAssignmentRequest: "PreplanAssignment",
+    pb.DispatchPreplannedRequest: "DispatchPreplanned",
+    pb.DivertAssignmentRequest: "DivertAssignment",
+    pb.OverrideAssignmentRequest: "OverrideAssignment",
+    pb.HandOverAssignmentRequest: "HandOverAssignment",
+    accountability_pb.DeclareMaydayRequest: "DeclareMayday",
+    accountability_pb.ResolveMaydayRequest: "ResolveMayday",
+    accountability_pb.WithdrawUnitsRequest: "WithdrawUnits",
 }
+BEGINNING = {
+    pb.CreateAssignmentRequest,
+    pb.PreplanAssignmentRequest,
+    pb.DivertAssignmentRequest,
+}
+SET_TO = (
+    pb.ASSIGNMENT_STATE_EN_ROUTE,
+    pb.ASSIGNMENT_STATE_ON_SCENE,
+    pb.ASSIGNMENT_STATE_CLEARED,
+)
+OF_ONE = (
+    pb.AcknowledgeAssignmentRequest,
+    pb.RecordOnSceneRequest,
+    pb.ClearAssignmentRequest,
+    pb.CancelAssignmentRequest,
+    pb.DeclineAssignmentRequest,
+    pb.DispatchPreplannedRequest,
+    pb.OverrideAssignmentRequest,
+    pb.HandOverAssignmentRequest,
+    accountability_pb.DeclareMaydayRequest,
+    accountability_pb.ResolveMaydayRequest,
+)
 
 
 class Races(RuleBasedStateMachine):
@@ -84,20 +115,79 @@ class Races(RuleBasedStateMachine):
         )
         self._go_on(self._ask(request, who, at), far)
 
+    @rule(unit=st.sampled_from(UNITS), at=st.integers(0, 1), far=FAR)
+    def preplan(self, unit: str, at: int, far: int) -> None:
+        request = pb.PreplanAssignmentRequest(
+            request_id=self._new_id(),
+            assignment_id=f"a{len(self.requests)}",
+            incident_id="i1",
+            unit_id=unit,
+        )
+        request.dispatch_time.FromDatetime(self.world.now + timedelta(seconds=30))
+        self._go_on(self._ask(request, PEOPLE[0], at), far)
+
+    @precondition(lambda self: self.world.assignments())
+    @rule(data=st.data(), who=st.sampled_from(PEOPLE), at=st.integers(0, 1), far=FAR)
+    def divert(self, data: st.DataObject, who: Actor, at: int, far: int) -> None:
+        assignment_id = data.draw(st.sampled_from(sorted(self.world.assignments())))
+        request = pb.DivertAssignmentRequest(
+            request_id=self._new_id(),
+            assignment_id=assignment_id,
+            to_assignment_id=f"a{len(self.requests)}",
+            to_incident_id="i2",
+            reason="worse there",
+        )
+        self._go_on(self._ask(request, who, at), far)
+
+    @precondition(lambda self: self.world.assignments())
+    @rule(data=st.data(), at=st.integers(0, 1), far=FAR)
+    def withdraw(self, data: st.DataObject, at: int, far: int) -> None:
+        chosen = data.draw(
+            st.lists(st.sampled_from(sorted(self.world.assignments())), min_size=1, unique=True)
+        )
+        state = self.world.state(chosen[0])
+        assert state is not None
+        request = accountability_pb.WithdrawUnitsRequest(
+            request_id=self._new_id(),
+            incident_id=state.order.incident_id,
+            assignment_ids=chosen,
+            reason="it gives way",
+        )
+        self._go_on(self._ask(request, PEOPLE[0], at), far)
+
+    @precondition(lambda self: self._planned())
+    @rule(data=st.data(), at=st.integers(0, 1), far=FAR)
+    def fall_due(self, data: st.DataObject, at: int, far: int) -> None:
+        assignment_id = data.draw(st.sampled_from(self._planned()))
+        process = self.processes[at]
+        ring = process.preplanned.ring
+        self._go_on(
+            self._begin(process, lambda: ring(assignment_id, self.world.now)),
+            far,
+        )
+
     @precondition(lambda self: self.requests)
     @rule(data=st.data(), at=st.integers(0, 1), far=FAR)
     def retry(self, data: st.DataObject, at: int, far: int) -> None:
         request, who = data.draw(st.sampled_from(self.requests))
         self._go_on(self._ask(request, who, at, again=True), far)
 
-    @precondition(lambda self: self.world.streams)
-    @rule(data=st.data(), kind=st.sampled_from(list(METHODS)[1:]), at=st.integers(0, 1), far=FAR)
+    @precondition(lambda self: self.world.assignments())
+    @rule(data=st.data(), kind=st.sampled_from(OF_ONE), at=st.integers(0, 1), far=FAR)
     def act(self, data: st.DataObject, kind: Any, at: int, far: int) -> None:
         assignment_id = data.draw(st.sampled_from(sorted(self.world.assignments())))
-        words: dict[type[Any], dict[str, str]] = {
+        words: dict[type[Any], dict[str, Any]] = {
             pb.ClearAssignmentRequest: {"disposition": "done"},
             pb.CancelAssignmentRequest: {"reason": "over"},
             pb.DeclineAssignmentRequest: {"reason": "engine"},
+            pb.OverrideAssignmentRequest: {
+                "to": data.draw(st.sampled_from(SET_TO)),
+                "reason": "a wrong key",
+                "authority": "the chief",
+            },
+            pb.HandOverAssignmentRequest: {"outgoing": "zhang", "incoming": "li"},
+            accountability_pb.DeclareMaydayRequest: {"situation": "capsized"},
+            accountability_pb.ResolveMaydayRequest: {"outcome": "all out"},
         }
         request = kind(
             request_id=self._new_id(), assignment_id=assignment_id, **words.get(kind, {})
@@ -106,7 +196,7 @@ class Races(RuleBasedStateMachine):
 
     # What the suite does by itself.
 
-    @precondition(lambda self: self.world.streams)
+    @precondition(lambda self: self.world.assignments())
     @rule(data=st.data(), at=st.integers(0, 1), far=FAR)
     def recover(self, data: st.DataObject, at: int, far: int) -> None:
         assignment_id = data.draw(st.sampled_from(sorted(self.world.assignments())))
@@ -221,7 +311,9 @@ class Races(RuleBasedStateMachine):
         if not again:
             self.requests.append((request, who))
         process = self.processes[at]
-        method = getattr(process.servicer, METHODS[type(request)])
+        name = METHODS[type(request)]
+        servicer = process.servicer if hasattr(pb, f"{name}Request") else process.accountability
+        method = getattr(servicer, name)
 
         async def answered() -> None:
             try:
@@ -230,7 +322,7 @@ class Races(RuleBasedStateMachine):
             except (Unavailable, StaleRevision):
                 return
             except Rejection as refusal:
-                if type(request) is not pb.CreateAssignmentRequest:
+                if type(request) not in BEGINNING:
                     return  # nothing was written: it may be asked for again, and granted
                 said = (refusal.reason, refusal.message, tuple(sorted(refusal.context.items())))
             if self._written(request):  # what changed nothing leaves no trace to answer from
@@ -265,8 +357,12 @@ class Races(RuleBasedStateMachine):
     def _settle(self, activity: Activity | None = None) -> None:
         self.loop.run_until_complete(quiet(activity))
 
+    def _planned(self) -> list[str]:
+        states = self.world.assignments()
+        return sorted(key for key, state in states.items() if isinstance(state, Preplanned))
+
     def _written(self, request: Any) -> bool:
-        stream = self.world.streams.get(f"assignment-{request.assignment_id}", [])
+        stream = self.world.streams.get(f"assignment-{_stream_of(request)}", [])
         return any(event.metadata[COMMAND] == request.request_id for event in stream)
 
     def _waiting(self) -> list[Activity]:
@@ -274,6 +370,16 @@ class Races(RuleBasedStateMachine):
 
     def _new_id(self) -> str:
         return str(uuid5(SPACE, str(len(self.requests))))
+
+
+def _stream_of(request: Any) -> str:
+    match request:
+        case pb.DivertAssignmentRequest():
+            return str(request.to_assignment_id)
+        case accountability_pb.WithdrawUnitsRequest():
+            return ""  # its answer does not hang on any one of them
+        case _:
+            return str(request.assignment_id)
 
 
 @pytest.fixture(autouse=True)

@@ -15,12 +15,15 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from anlan.events.v1 import unit_events_pb2 as unit_pb
-from services.dispatch.codec import ASSIGNMENT, ASSIGNMENT_CODEC
+from services.dispatch.codec import ASSIGNMENT, ASSIGNMENT_CODEC, ROLL_CALL, WITHDRAWAL
 from services.dispatch.domain import assignment, events
 from services.dispatch.policies.incidents import Incident
+from services.dispatch.policies.preplanned import PreplannedClock
 from services.dispatch.policies.releasing import Releasing
 from services.dispatch.policies.sending import Sending
+from services.dispatch.policies.withdrawing import Withdrawing
 from services.dispatch.relay import public
+from services.dispatch.servicer.accountability import AccountabilityServicer
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.runtime import call
 from services.runtime.actor import Actor
@@ -91,8 +94,8 @@ class World:
         return state
 
     def assignments(self) -> dict[str, assignment.State]:
-        keys = [stream.partition("-")[2] for stream in self.streams]
-        return {key: self.state(key) for key in keys}
+        named = [stream.partition("-") for stream in self.streams]
+        return {key: self.state(key) for category, _, key in named if category == "assignment"}
 
     def holders(self, unit_id: str) -> list[Hold]:
         alive = [
@@ -187,13 +190,20 @@ class Resources:
         alive = self.world.holders(order.unit_id)
         if any(hold.holder == order.assignment_id for hold in alive):
             return 0
+        taken = [hold for hold in alive if hold.holder == order.diverted_from]
+        if taken:
+            return self._take(order, step, taken[0].expires_at)
         if alive:
             [present] = alive
             if present.by != step.actor.subject or present.expires_at is None:
                 raise Rejection(
                     "UNIT_HELD", unit_id=order.unit_id, holder=present.holder, held_by=present.by
                 )
-        expires_at = self.world.now + timedelta(seconds=60)
+        return self._take(order, step, self.world.now + timedelta(seconds=60))
+
+    def _take(
+        self, order: events.AssignmentRequested, step: Cause, expires_at: datetime | None
+    ) -> int:
         self.world.holds[order.unit_id] = [
             Hold(order.assignment_id, step.actor.subject, expires_at)
         ]
@@ -240,6 +250,9 @@ class Open:
     async def find(self, incident_id: str, cause: Cause) -> Incident:
         return Incident(place=DYKE, call_at=NOW, is_open=True, exercise="")
 
+    async def look(self, incident_id: str, cause: Cause) -> Incident:
+        return await self.find(incident_id, cause)
+
 
 class Process:
     """One dispatch process: nothing in it survives its death."""
@@ -263,6 +276,30 @@ class Process:
             ways=WAYS,
             now=lambda: world.now,
         )
+        self.withdrawals = CommandHandler(store, WITHDRAWAL)
+        self.withdrawing = Withdrawing(
+            assignments=self.assignments,
+            withdrawals=self.withdrawals,
+            releasing=self.releasing,
+            ways=WAYS,
+        )
+        self.preplanned = PreplannedClock(
+            store=store,
+            assignments=self.assignments,
+            incidents=incidents,
+            sending=self.sending,
+        )
+        self.accountability = AccountabilityServicer(
+            store=store,
+            assignments=self.assignments,
+            calls=CommandHandler(store, ROLL_CALL),
+            withdrawals=self.withdrawals,
+            withdrawing=self.withdrawing,
+            incidents=incidents,
+            model=nothing,
+            timers=nothing,
+            now=lambda: world.now,
+        )
         self.servicer = AssignmentServicer(
             assignments=self.assignments,
             incidents=incidents,
@@ -283,8 +320,12 @@ class Process:
             "AssignmentDeclined",
             "AssignmentCancelled",
             "AssignmentRefused",
+            "AssignmentWithdrawn",
+            "AssignmentDiverted",
         }:
             await self.releasing.on_ending(message)
+        elif message.type.endswith("WithdrawalOrdered"):
+            await self.withdrawing.on_ordered(message)
 
     def begin(self, work: Callable[[], Awaitable[Any]], by: Actor) -> Activity:
         """Start something; it stops at its first gate."""
