@@ -27,7 +27,7 @@ from tenacity import wait_none
 
 from anlan.dispatch.v1 import accountability_service_pb2 as accountability_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
-from services.dispatch.domain.assignment import Preplanned, Requested, Underway
+from services.dispatch.domain.assignment import Over, Preplanned, Requested, Underway
 from services.dispatch.policies import releasing
 from services.runtime import handle
 from services.runtime.actor import Actor
@@ -126,10 +126,10 @@ class Races(RuleBasedStateMachine):
         request.dispatch_time.FromDatetime(self.world.now + timedelta(seconds=30))
         self._go_on(self._ask(request, PEOPLE[0], at), far)
 
-    @precondition(lambda self: self.world.assignments())
+    @precondition(lambda self: self._out())
     @rule(data=st.data(), who=st.sampled_from(PEOPLE), at=st.integers(0, 1), far=FAR)
     def divert(self, data: st.DataObject, who: Actor, at: int, far: int) -> None:
-        assignment_id = data.draw(st.sampled_from(sorted(self.world.assignments())))
+        assignment_id = data.draw(st.sampled_from(self._out()))
         request = pb.DivertAssignmentRequest(
             request_id=self._new_id(),
             assignment_id=assignment_id,
@@ -252,6 +252,17 @@ class Races(RuleBasedStateMachine):
                 assert holders == [assignment_id]
 
     @invariant()
+    def a_unit_that_is_diverted_is_nobody_elses_in_between(self) -> None:
+        states = self.world.assignments()
+        for assignment_id, state in states.items():
+            if not isinstance(state, Requested) or not state.order.diverted_from:
+                continue
+            source = states[state.order.diverted_from]
+            if isinstance(source, Over) and source.diverted_to == assignment_id:
+                holders = [h.holder for h in self.world.holders(state.order.unit_id)]
+                assert holders in ([state.order.diverted_from], [assignment_id])
+
+    @invariant()
     def nothing_fails_that_nobody_foresaw(self) -> None:
         assert not self.failures
 
@@ -356,6 +367,10 @@ class Races(RuleBasedStateMachine):
 
     def _settle(self, activity: Activity | None = None) -> None:
         self.loop.run_until_complete(quiet(activity))
+
+    def _out(self) -> list[str]:
+        states = self.world.assignments()
+        return sorted(key for key, state in states.items() if isinstance(state, Underway))
 
     def _planned(self) -> list[str]:
         states = self.world.assignments()

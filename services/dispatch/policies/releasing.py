@@ -87,12 +87,15 @@ class Releasing:
             case assignment_pb.AssignmentCleared(late=True):
                 return
             case assignment_pb.AssignmentDiverted():
-                taker = await self.assignments.state(ending.to_assignment_id)
-                if not isinstance(taker, assignment.Over):
+                if await self._will_take_over(ending.to_assignment_id):
                     return
         cause = Cause.resumed(event)
         at = from_proto(ending.occur_time)
         await self._let_go(ending.unit_id, ending.assignment_id, at, cause)
+
+    async def _will_take_over(self, assignment_id: str) -> bool:
+        """Whether the hold that was left to an assignment is still wanted there."""
+        return not isinstance(await self.assignments.state(assignment_id), assignment.Over)
 
     async def _let_go(self, unit_id: str, assignment_id: str, at: datetime, cause: Cause) -> None:
         await self.units.release(unit_id, assignment_id, REASON, at, cause.step("release"))
@@ -109,6 +112,8 @@ class Releasing:
         hold = unit_pb.UnitReserved.FromString(event.data)
         state = await self.assignments.state(hold.holder)
         if isinstance(state, assignment.Over) and state.order.unit_id == hold.unit_id:
+            if state.diverted_to and await self._will_take_over(state.diverted_to):
+                return
             await self.units.release(
                 hold.unit_id,
                 hold.holder,
