@@ -143,11 +143,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     tokens.service_file.write_text(_token(tokens, "service:test", "service", "000000"))
     incidents = Incidents()  # type: ignore[abstract]
     command, command_address = await serve(Units(), incidents)  # type: ignore[abstract]
-    incident = command_pb.Incident(incident_id="dyke", place=DYKE, etag="3")
-    incident.state = command_pb.INCIDENT_STATE_VERIFIED
-    incident.report_time.FromDatetime(datetime.now(UTC))
-    incident.open_time.FromDatetime(datetime.now(UTC))
-    incidents.known["dyke"] = incident
+    incidents.known["dyke"] = known_incident()
     started: list[Service] = []
     store = EventStore(node.uri)
     try:
@@ -238,6 +234,15 @@ async def _held_twice(store: EventStore, unit_id: str) -> int:
         state = reduce(UNIT.evolve, [UNIT.codec.decode(recorded.type, recorded.data)], state)
         twice += len(state.holds) > 1
     return twice
+
+
+def known_incident() -> command_pb.Incident:
+    """Return an incident at the dyke as command knows it."""
+    incident = command_pb.Incident(incident_id="dyke", place=DYKE, etag="3")
+    incident.state = command_pb.INCIDENT_STATE_VERIFIED
+    incident.report_time.FromDatetime(datetime.now(UTC))
+    incident.open_time.FromDatetime(datetime.now(UTC))
+    return incident
 
 
 def _token(tokens: Tokens, subject: str, role: str, jurisdiction: str) -> str:
