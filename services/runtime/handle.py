@@ -104,16 +104,6 @@ class CommandHandler(Generic[C, S, E]):
                 self._check_exercise(key, folded, cause)
             return folded.state
 
-    async def first_answer(self, key: str, cause: Cause) -> Written | None:
-        """Return what a command got when it was first obeyed; None if it never was.
-
-        For who asks others before commanding: a repetition gets its answer whatever they say now.
-        """
-        folded = self._keep(key)
-        async with folded.turn:
-            await self._catch_up(key, folded)
-            return folded.obeyed.get(str(cause.command_id))
-
     async def look(self, key: str) -> tuple[S, Written]:
         """Return the state of a stream, read to its end, and where that end is."""
         folded = self._keep(key)
@@ -122,7 +112,10 @@ class CommandHandler(Generic[C, S, E]):
             return folded.state, Written(folded.revision, folded.position)
 
     async def obeyed(self, key: str, cause: Cause) -> Written | None:
-        """Return what a stream answered when it obeyed this command; None if it never did."""
+        """Return what a stream answered when it obeyed this command; None if it never did.
+
+        For who asks others before commanding: a repetition gets its answer whatever they say now.
+        """
         folded = self._keep(key)
         async with folded.turn:
             await self._catch_up(key, folded)

@@ -58,7 +58,7 @@ class AidServicer(AidServiceServicer):
         requester = self._requester(request)
         recipients = tuple(self._authority(one, "recipients.adcode") for one in request.recipients)
         direction = _direction(requester, recipients)
-        asked = await self.aids.first_answer(aid_id, cause)
+        asked = await self.aids.obeyed(aid_id, cause)
         if asked is None and direction is Direction.INCOMING:
             await self.incidents.find(request.incident_id, cause)
         until = times.known(request, "until_time")
@@ -99,7 +99,7 @@ class AidServicer(AidServiceServicer):
         requester = self._requester(request)
         helper = self._authority(request.helper, "helper.adcode")
         direction = _direction(requester, [helper])
-        asked = await self.aids.first_answer(aid_id, cause)
+        asked = await self.aids.obeyed(aid_id, cause)
         if asked is None and direction is Direction.INCOMING:
             await self.incidents.find(request.incident_id, cause)
         until, now = times.known(request, "until_time"), self.now()
