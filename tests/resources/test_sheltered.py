@@ -218,7 +218,7 @@ class Relieved(RuleBasedStateMachine):
         super().__init__()
         self.world = World()
         self.facts: dict[tuple[Need, str], tuple[int, datetime]] = {}
-        self.people = 0
+        self.owed: dict[Need, int] = {}
         self.started_at: datetime | None = None
         self.missed: list[bool] = []
 
@@ -248,14 +248,15 @@ class Relieved(RuleBasedStateMachine):
         before = self.facts.get((need, household), (0, at))
         self.facts[need, household] = (max(people, before[0]), min(at, before[1]))
 
-    @rule(people=strategies.integers(1, 12), at=hours)
-    def figures_come(self, people: int, at: datetime) -> None:
+    @rule(people=strategies.integers(1, 12), at=hours, dry=strategies.booleans())
+    def figures_come(self, people: int, at: datetime, *, dry: bool) -> None:
+        owed = {Need.BED: people} if dry else {Need.BED: people, Need.WATER: 1}
         command = relief.RecordVillageAffected(
             by=HE,
             **VILLAGE,
             households=1,
             people=people,
-            owed=(Owed(need=Need.BED, people=people), Owed(need=Need.WATER, people=1)),
+            owed=tuple(Owed(need=need, people=number) for need, number in owed.items()),
             source="镇",
             within=TEN_HOURS,
             warn_percent=(50, 80),
@@ -264,7 +265,7 @@ class Relieved(RuleBasedStateMachine):
         )
         self.obey(command)
         assert not self.obey(command)
-        self.people = people
+        self.owed = owed
         self.started_at = min(at, self.started_at or at)
 
     @rule(percent=strategies.sampled_from([50, 80, 100]))
@@ -295,10 +296,7 @@ class Relieved(RuleBasedStateMachine):
             return
         assert state.clock.started_at == self.started_at
         assert state.clock.due_at == self.started_at + TEN_HOURS
-        met = {
-            Need.BED: self.expected(Need.BED, self.people),
-            Need.WATER: self.expected(Need.WATER, 1),
-        }
+        met = {need: self.expected(need, people) for need, people in self.owed.items()}
         assert state.met == {need: at for need, at in met.items() if at is not None}
         all_met = [at for at in met.values() if at is not None]
         relieved_at = max(all_met) if len(all_met) == len(met) else None
