@@ -25,7 +25,7 @@ DOCS = ROOT / "docs" / "examples"
 VARIES = "…"
 VARYING = re.compile(
     r"^(position|\w*_position|\w*Position|\w*Positions|etag|eventTime|recordTime|\w*RecordTime"
-    r"|revision|nextPageToken|age|cursor)$"
+    r"|revision|nextPageToken|age|fleetAgeS|cursor)$"
 )
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 AGE = re.compile(r'(?<="age_s":)\d+')
