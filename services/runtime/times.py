@@ -17,7 +17,11 @@ DAY_SECONDS = 24 * 60 * 60
 
 def from_proto(stamp: Timestamp) -> datetime:
     """Return the instant to the millisecond, which is what is kept."""
-    moment = stamp.ToDatetime(UTC)
+    return to_ms(stamp.ToDatetime(UTC))
+
+
+def to_ms(moment: datetime) -> datetime:
+    """Return the instant as it is kept: what is below a millisecond is cut off."""
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
@@ -38,7 +42,7 @@ def said(request: Message, field: str, now: datetime) -> datetime:
     or more than 50 years back.
     """
     if not request.HasField(field):
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return to_ms(now)
     moment = known(request, field)
     if not now - MAX_AGE <= moment <= now + MAX_SKEW:
         raise Invalid(

@@ -114,7 +114,8 @@ async def follow_through(kind: str, before: int, after: int, steps: list[Step]) 
     wanted = [r.position for r in file.records[after:] if only is None or is_third(r)]
     assert seen == wanted
     if only is not None:  # it is told how far it has come, however little of it it wanted
-        assert told == sorted(told)  # where it began may be said again
+        assert told == sorted(told)  # where it began may be said once more, nothing else twice
+        assert told[1:] == sorted(set(told[1:]))
         assert len(file.records) - told[-1] < INTERVAL
     return seen
 

@@ -21,6 +21,7 @@ from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.place import Place
 from services.runtime.rejection import Invalid, NotFound, Rejection
+from services.runtime.times import to_ms
 
 LOST = frozenset({"UNIT_HELD", "UNIT_OUT_OF_SERVICE", "UNIT_NOT_AVAILABLE", "UNIT_RESTING"})
 NEXT = 3
@@ -60,7 +61,7 @@ class Recommending:
         if not wants:
             card, wants, radius_m = await self._card(question, facts)
         asked = Inputs(
-            at=_to_ms(self.now()),
+            at=to_ms(self.now()),
             incident_id=question.said.incident_id,
             type_code=facts.type_code,
             place=facts.place,
@@ -170,7 +171,3 @@ class Recommending:
         others = self.fleet.park(exercise).muster(asked).inputs({})
         left = tuple(one for one in others.candidates if one.unit_id != unit.unit_id)
         return replace(others, candidates=left)
-
-
-def _to_ms(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

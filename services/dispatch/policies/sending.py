@@ -24,6 +24,7 @@ from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.store import EventStore
+from services.runtime.times import to_ms
 
 GIVE_UP_AFTER = timedelta(minutes=5)
 # A reservation lasts a minute and an intent five: more would be somebody who takes it each time.
@@ -117,7 +118,7 @@ class Sending:
             await self._refuse(order, cause, offered)
         else:
             command = assignment.DispatchUnit(
-                assignment_id=assignment_id, unit_kind=kind, now=_to_ms(self.now())
+                assignment_id=assignment_id, unit_kind=kind, now=to_ms(self.now())
             )
             written = await self.assignments.handle(assignment_id, command, cause.step("dispatch"))
             if isinstance(written.event, events.UnitDispatched):
@@ -181,7 +182,7 @@ class Sending:
             reason=refusal.reason,
             message=refusal.message,
             context=refusal.context,
-            occurred_at=_to_ms(self.now()),
+            occurred_at=to_ms(self.now()),
         )
         await self.assignments.handle(order.assignment_id, command, cause.step("refuse"))
 
@@ -210,7 +211,3 @@ def _outcome(history: list[Recorded]) -> Outcome | None:
             case _:
                 continue
     return None
-
-
-def _to_ms(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

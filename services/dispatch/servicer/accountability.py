@@ -29,7 +29,7 @@ from services.runtime.handle import Written, derived_id
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
 from services.runtime.store import EventStore
-from services.runtime.times import micros, said, to_proto
+from services.runtime.times import micros, said, to_ms, to_proto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class AccountabilityServicer(AccountabilityServiceServicer):
             reason=request.reason,
             answer_within_s=self.timers.answer_within_s,
             occurred_at=said(request, "occur_time", now),
-            now=now.replace(microsecond=now.microsecond // 1000 * 1000),
+            now=to_ms(now),
         )
         written = await self.calls.handle(roll_call_id, command, cause)
         started = written.event

@@ -105,7 +105,7 @@ class AssignmentServicer(AssignmentServiceServicer):
         command = assignment.RequestPreplanned(
             by=call.current().actor,
             assignment_id=request.assignment_id,
-            occurred_at=_ms(self.now()),
+            occurred_at=times.to_ms(self.now()),
         )
         await self._handle(request, command)
         dispatched, written = await self.sending.send(request.assignment_id, None)
@@ -526,7 +526,3 @@ def _call_times(request: Any, now: datetime) -> events.CallTimes | None:
 def _within_s(request: Any) -> float:
     within: float = request.acknowledge_within.ToTimedelta().total_seconds()
     return within or ACKNOWLEDGE_WITHIN_S
-
-
-def _ms(moment: datetime) -> datetime:
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

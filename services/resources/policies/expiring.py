@@ -18,6 +18,7 @@ from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import Written
 from services.runtime.readmodel import ReadModel
+from services.runtime.times import to_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,6 @@ class Expiring:
             depot_id=depot_id,
             item=item,
             day=day_of(now),
-            occurred_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
+            occurred_at=to_ms(now),
         )
         return await self.stocks.handle(key, command, cause)

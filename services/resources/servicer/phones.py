@@ -35,7 +35,7 @@ from services.resources.servicer.position import Devices, digest
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.rejection import Unavailable
-from services.runtime.times import EPOCH
+from services.runtime.times import EPOCH, to_ms
 
 LARGEST_BODY = 64 * 1024
 KNOT_MPS = 0.514444
@@ -243,7 +243,7 @@ def _written(said: str) -> datetime:
             f"timestamp: got {said}, allowed: seconds, milliseconds, or ISO 8601"
         ) from None
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    return aware.astimezone(UTC).replace(microsecond=aware.microsecond // 1000 * 1000)
+    return to_ms(aware.astimezone(UTC))
 
 
 def _number(query: Mapping[str, str], field: str) -> float | None:
