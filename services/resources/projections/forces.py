@@ -79,14 +79,10 @@ def _columns(force: Force) -> dict[str, Any]:
     return {
         "responsible": force.registered.responsible,
         "contact": force.registered.contact,
-        "recognised": _json(recognised),
+        "recognised": tables.json(recognised),
         "recognised_until": recognised and micros(recognised.valid_until),
-        "insured": _json(insured),
+        "insured": tables.json(insured),
         "insured_until": insured and micros(insured.valid_until),
-        "approvals": _json(force.approvals),
-        "call_ups": _json(force.call_ups),
+        "approvals": tables.json(force.approvals),
+        "call_ups": tables.json(force.call_ups),
     }
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()

@@ -68,7 +68,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
 def _drawn(event: HazardAreaDeclared | HazardAreaRedrawn) -> dict[str, Any]:
     longitudes, latitudes = zip(*event.rings[0], strict=True)
     return {
-        "rings": msgspec.json.encode(event.rings).decode(),
+        "rings": tables.json(event.rings),
         "south": min(latitudes),
         "west": min(longitudes),
         "north": max(latitudes),

@@ -10,7 +10,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, assert_never
 
-import msgspec
 from sqlalchemy import Connection, select
 
 from services.resources.codec import DEPOTS, STOCKS
@@ -189,7 +188,7 @@ def _move(connection: Connection, recorded: Recorded, event: Any, before: Lots, 
             connection.execute(_lot(**key, **values, position=recorded.position))
         else:
             tables.put(connection, lots, recorded, **key, **values, expired=False)
-    return msgspec.json.encode([after[lot_id] for lot_id in sorted(after)]).decode()
+    return tables.json([after[lot_id] for lot_id in sorted(after)])
 
 
 def _lot(depot_id: str, item: str, lot_id: str, **values: Any) -> Any:

@@ -66,7 +66,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             changes = {"stage": Stage.DECLINED, "reason": event.reason}
         case SupplyRequestAccepted(depot_id=depot_id):
             depots = msgspec.json.decode(row.accepted_by_depots, type=list[str])
-            changes = {"accepted_by_depots": _json(sorted({*depots, depot_id}))}
+            changes = {"accepted_by_depots": tables.json(sorted({*depots, depot_id}))}
         case SuppliesCommitted():
             made = Promise(
                 event.commitment_id,
@@ -76,7 +76,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 event.committed_by,
                 event.expected_at,
             )
-            changes = {"commitments": _json([*promises_of(row), made])}
+            changes = {"commitments": tables.json([*promises_of(row), made])}
         case SupplyCommitmentWithdrawn(commitment_id=commitment_id):
             kept = [
                 msgspec.structs.replace(one, open=0, withdrawn=True)
@@ -84,11 +84,11 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 else one
                 for one in promises_of(row)
             ]
-            changes = {"commitments": _json(kept)}
+            changes = {"commitments": tables.json(kept)}
         case SupplyShipmentNoted():
             way = {**on_the_way_of(row), event.transfer_id: event.quantity}
             left = _left(promises_of(row), event.depot_id, event.quantity)
-            changes = {"commitments": _json(left), "on_the_way": _json(way)}
+            changes = {"commitments": tables.json(left), "on_the_way": tables.json(way)}
         case SupplyDeliveryNoted():
             changes = {
                 "on_the_way": _less(row, event.transfer_id, event.received + event.lost),
@@ -152,8 +152,4 @@ def _left(promises: list[Promise], depot_id: str, quantity: int) -> list[Promise
 def _less(row: Any, transfer_id: str, quantity: int) -> str:
     way = on_the_way_of(row)
     way[transfer_id] = way.get(transfer_id, 0) - quantity
-    return _json({key: count for key, count in way.items() if count > 0})
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return tables.json({key: count for key, count in way.items() if count > 0})

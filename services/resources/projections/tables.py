@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -457,6 +458,11 @@ def trace(recorded: Recorded) -> dict[str, Any]:
         "revision": recorded.revision,
         "position": recorded.position,
     }
+
+
+def json(value: object) -> str:
+    """Return the text of a column that is a list or a mapping."""
+    return msgspec.json.encode(value).decode()
 
 
 def located(place: Any) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def _start(connection: Connection, recorded: Recorded, event: TransferStarted) -
         under_way=True,
         diversions=0,
         diversion_reason="",
-        lots=msgspec.json.encode(event.lots).decode(),
+        lots=tables.json(event.lots),
         opened_position=recorded.position,
     )
 
@@ -150,4 +150,4 @@ def _off_the_road(
 
 
 def _encoded(legs: list[Travelled]) -> str:
-    return msgspec.json.encode(legs).decode()
+    return tables.json(legs)

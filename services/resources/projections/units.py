@@ -83,7 +83,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 unit_id=event.unit_id,
                 name=event.name,
                 kind=event.kind,
-                capabilities=msgspec.json.encode(event.capabilities).decode(),
+                capabilities=tables.json(event.capabilities),
                 **tables.located(event.home),
                 staffing=event.staffing,
                 contact=event.contact,
@@ -135,7 +135,7 @@ def _cross(
     inside = [area for area in inside_of(row) if area != event.hazard_area_id]
     if isinstance(event, UnitEnteredHazardArea):
         inside.append(event.hazard_area_id)
-    changed = msgspec.json.encode(inside).decode()
+    changed = tables.json(inside)
     tables.change(connection, tables.units, recorded, event.unit_id, hazard_areas=changed)
 
 
@@ -240,23 +240,19 @@ def _columns(parts: Parts) -> dict[str, Any]:
     )
     turn, resting = roster.next_turn(), roster.resting
     return {
-        "holds": _json(parts.holds),
+        "holds": tables.json(parts.holds),
         "status": status.value,
         "next_expiry": min(expiries, default=None),
-        "make": _json(make),
-        "roster": _json(roster),
-        "said": _json(parts.said),
+        "make": tables.json(make),
+        "roster": tables.json(roster),
+        "said": tables.json(parts.said),
         "type": make.type,
         "force_id": make.force_id,
-        "attributes": _json(make.attributes),
+        "attributes": tables.json(make.attributes),
         "primary_status": standing.value,
-        "primary_reasons": _json(why),
-        "qualified": _json(roster.qualified),
+        "primary_reasons": tables.json(why),
+        "qualified": tables.json(roster.qualified),
         "crew_on_duty": len(roster.on_duty) if roster.crew else parts.staffing,
         "rest_until": resting and micros(resting.until),
         "next_turn": turn and micros(turn),
     }
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
