@@ -97,7 +97,7 @@ async def test_no_bed_is_given_twice(api: Api, school: str) -> None:
     outcomes = await asyncio.gather(
         *(
             api.shelters.AdmitPeople(
-                admission(school, f"household-{n}", 4), metadata=api.warden.metadata
+                admission(school, f"{school}-household-{n}", 4), metadata=api.warden.metadata
             )
             for n in range(43)
         ),
