@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import asin, cos, radians, sin, sqrt
 from typing import Any
 
 from services.runtime.rejection import Invalid
+
+EARTH_RADIUS_M = 6_371_008.8  # the mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,3 +108,12 @@ def write(message: Any, place: Place) -> None:
     if place.latitude is not None and place.longitude is not None:
         message.point.latitude = place.latitude
         message.point.longitude = place.longitude
+
+
+def metres(here: tuple[float, float], there: tuple[float, float]) -> float:
+    """Return the great-circle distance of two (latitude, longitude) pairs in degrees."""
+    south, north = radians(here[0]), radians(there[0])
+    across = sin((north - south) / 2) ** 2
+    along = sin(radians(there[1] - here[1]) / 2) ** 2
+    haversine = across + cos(south) * cos(north) * along
+    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(haversine)))

@@ -26,6 +26,7 @@ from services.command.domain.duplicates import (
     sentence,
 )
 from services.command.domain.incident_types import IncidentTypes
+from services.runtime.place import EARTH_RADIUS_M
 
 TABLE = msgspec.json.decode(Path("reference/duplicates.json").read_bytes(), type=Table)
 TYPES = msgspec.json.decode(Path("reference/incident_types.json").read_bytes(), type=IncidentTypes)
@@ -215,7 +216,7 @@ def test_likeness_is_mutual_and_within_its_bounds(one: Spot, other: Spot) -> Non
 def test_the_box_holds_the_circle(
     latitude: float, longitude: float, radius: float, bearing: float
 ) -> None:
-    angle = radius * 0.999 / duplicates.EARTH_RADIUS_M
+    angle = radius * 0.999 / EARTH_RADIUS_M
     south = radians(latitude)
     north = asin(sin(south) * cos(angle) + cos(south) * sin(angle) * cos(bearing))
     across = atan2(sin(bearing) * sin(angle) * cos(south), cos(angle) - sin(south) * sin(north))

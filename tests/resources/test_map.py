@@ -25,9 +25,9 @@ from services.resources.domain.fix import Fix
 from services.resources.domain.plot import Aspect, ChangePlot, PlotIncident
 from services.resources.reactions.plots import plotted
 from services.resources.servicer import geojson
-from services.resources.servicer.distance import metres
 from services.resources.servicer.layers import LAYERS, Feature
 from services.resources.servicer.picture import Picture, changed_rows
+from services.runtime.place import metres
 from services.runtime.readmodel import Seen
 from services.runtime.recorded import Recorded
 from tests.resources import history

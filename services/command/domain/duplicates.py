@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from math import asin, cos, radians, sin, sqrt
+from math import cos, radians
 
-EARTH_RADIUS_M = 6_371_008.8  # the mean
+from services.runtime.place import EARTH_RADIUS_M, metres
+
 DEGREE_M = EARTH_RADIUS_M * radians(1)
 SUBCLASS = 3  # characters of a GB/T 35561 code
 COUNTY, TOWNSHIP, VILLAGE = 6, 9, 12  # digits of a GB/T 2260 or GB/T 10114 code
@@ -165,10 +166,7 @@ def distance(one: Spot, other: Spot) -> float | None:
         return None
     if other.latitude is None or other.longitude is None:
         return None
-    south, north = radians(one.latitude), radians(other.latitude)
-    across = radians(other.longitude - one.longitude)
-    half = sin((north - south) / 2) ** 2 + cos(south) * cos(north) * sin(across / 2) ** 2
-    return 2 * EARTH_RADIUS_M * asin(min(1.0, sqrt(half)))
+    return metres((one.latitude, one.longitude), (other.latitude, other.longitude))
 
 
 def around(latitude: float, longitude: float, radius_m: float) -> Box:

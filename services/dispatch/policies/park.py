@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from services.dispatch.domain.geometry import EARTH_RADIUS_M, metres
 from services.dispatch.domain.recommendation import gate
 from services.dispatch.domain.recommendation.inputs import (
     Area,
@@ -25,6 +24,7 @@ from services.dispatch.domain.recommendation.inputs import (
     Verdict,
 )
 from services.dispatch.domain.run_card.content import Want
+from services.runtime.place import EARTH_RADIUS_M, metres
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]

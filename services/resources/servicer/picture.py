@@ -20,8 +20,8 @@ from sqlalchemy import Connection, select
 from services.resources.domain.fix import Fix
 from services.resources.domain.hazard_area import Rings
 from services.resources.projections.tables import depots
-from services.resources.servicer.distance import EARTH_RADIUS_M
 from services.resources.servicer.layers import LAYERS, Feature, Layer, depot, moved
+from services.runtime.place import EARTH_RADIUS_M
 from services.runtime.readmodel import Seen
 from services.runtime.times import micros
 

@@ -15,11 +15,10 @@ from anlan.resources.v1.risk_site_service_pb2_grpc import RiskSiteServiceService
 from services.resources.domain import risk_site
 from services.resources.domain.risk_site import Entry, Kind, Standing
 from services.resources.projections.tables import risk_sites
-from services.resources.servicer.distance import metres
 from services.resources.servicer.messages import place_of
 from services.runtime import call, paging, reading, watching
 from services.runtime.handle import CommandHandler, Written
-from services.runtime.place import Regions
+from services.runtime.place import Regions, metres
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
 from services.runtime.times import of_micros, said, to_proto

@@ -13,8 +13,8 @@ from sqlalchemy import and_, or_, select
 from anlan.resources.v1 import shelter_service_pb2 as pb
 from services.resources.projections.tables import households, shelter_needs, shelters
 from services.resources.servicer import shelter_messages as messages
-from services.resources.servicer.distance import metres
 from services.runtime import paging, reading, watching
+from services.runtime.place import metres
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
 

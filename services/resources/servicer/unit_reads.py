@@ -14,8 +14,8 @@ from anlan.resources.v1 import unit_service_pb2 as pb
 from services.resources.domain.vocabulary import UnitVocabulary
 from services.resources.projections.tables import units
 from services.resources.servicer import messages
-from services.resources.servicer.distance import metres
 from services.runtime import paging, reading
+from services.runtime.place import metres
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
 

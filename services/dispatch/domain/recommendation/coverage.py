@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from services.dispatch.domain.geometry import metres
 from services.dispatch.domain.recommendation import gate
 from services.dispatch.domain.recommendation.inputs import Area, Candidate, Inputs, Rules
+from services.runtime.place import metres
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

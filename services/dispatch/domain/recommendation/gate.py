@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from services.dispatch.domain.geometry import metres
 from services.dispatch.domain.recommendation.inputs import Candidate, Inputs, Rules, Verdict
 from services.dispatch.domain.run_card.content import Want
+from services.runtime.place import metres
 
 
 def suits(unit: Candidate, want: Want) -> bool:

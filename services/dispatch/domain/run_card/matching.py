@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.dispatch.domain.geometry import metres
 from services.dispatch.domain.run_card.content import Conditions, Content, Grade, ResponseLevel
-from services.runtime.place import Place
+from services.runtime.place import Place, metres
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
