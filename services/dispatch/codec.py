@@ -77,6 +77,7 @@ AID_CODEC: Codec[aid_events.Event] = Codec(
         "AidAnswerOverdue.v1": aid_events.AidAnswerOverdue,
         "AidTermEnded.v1": aid_events.AidTermEnded,
         "AidEnded.v1": aid_events.AidEnded,
+        "AidMoved.v1": aid_events.AidMoved,
     }
 )
 ROLL_CALL_CODEC: Codec[roll_call.Event] = Codec(

@@ -36,7 +36,15 @@ from services.dispatch.codec import (
 from services.dispatch.domain.assignment.ways import Ways
 from services.dispatch.domain.mobilisation import Mobilisation
 from services.dispatch.domain.recommendation.inputs import Coverage, Rules
-from services.dispatch.policies import clocks, incidents, lending, needs, releasing, withdrawing
+from services.dispatch.policies import (
+    clocks,
+    incidents,
+    lending,
+    moving,
+    needs,
+    releasing,
+    withdrawing,
+)
 from services.dispatch.policies.cards import Cards
 from services.dispatch.policies.fleet import Fleet
 from services.dispatch.policies.incidents import Incidents
@@ -120,7 +128,6 @@ async def wired(
         offer=recommending.offer,
         now=now,
     )
-    moving = Moving(store=store, assignments=assignments, refs=refs, model=model)
     needed = Needs(CommandHandler(store, NEED_REF))
     overdue = clocks.OverdueClock(store, assignments)
     calls = CommandHandler(store, ROLL_CALL)
@@ -133,6 +140,7 @@ async def wired(
         store=store, assignments=assignments, incidents=known, sending=sending
     )
     aids = CommandHandler(store, AID)
+    following = Moving(store=store, assignments=assignments, aids=aids, refs=refs, model=model)
     lent = Lending(aids=aids, units=units)
     aid_due = clocks.AidClock(store, aids)
     regions = reference.load(settings.reference, "regions", Regions)
@@ -193,11 +201,11 @@ async def wired(
 
     async def on_incident(delivered: Delivered) -> None:
         await known.on_event(delivered.event)
-        await moving.on_incident(delivered.event)
+        await following.on_incident(delivered.event)
 
     async def on_hold(delivered: Delivered) -> None:
         await letting_go.on_hold(delivered.event)
-        await moving.on_hold(delivered.event)
+        await following.on_hold(delivered.event)
 
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
         return [
@@ -230,6 +238,13 @@ async def wired(
                 durable="dispatch_lending",
                 subjects=lending.SUBJECTS,
                 react=told(lent.on_event),
+            ),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="dispatch_aid",
+                subjects=moving.AID_SUBJECTS,
+                react=told(following.on_aid),
             ),
             inbox(
                 js=js,

@@ -61,4 +61,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             recommendations.apply(connection, recorded)
 
 
-DISPATCH = Projection(name="dispatch.v6", categories=CATEGORIES, tables=TABLES, apply=apply)
+DISPATCH = Projection(name="dispatch.v7", categories=CATEGORIES, tables=TABLES, apply=apply)

@@ -21,6 +21,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
     if state is None:
         return
     changed = _standing(state) | {
+        "incident_id": state.incident_id,
         "revision": recorded.revision,
         "position": recorded.position,
     }
@@ -58,7 +59,6 @@ def _opened(recorded: Recorded, event: AidRequested | AidOffered) -> dict[str, o
             by, reply_due_at = event.offered_by, None
     return {
         "aid_id": recorded.key,
-        "incident_id": event.incident_id,
         "direction": event.direction,
         "place": msgspec.json.encode(event.place).decode(),
         "reason": event.reason,

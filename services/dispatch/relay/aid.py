@@ -52,6 +52,8 @@ def message(event: events.Event, message_id: str) -> Message:
         case events.AidEnded():
             state = messages.STANDINGS[Standing(event.ending)]
             return pb.AidEnded(**about, state=state, reason=event.reason)
+        case events.AidMoved():
+            return pb.AidMoved(**about, from_incident_id=event.from_incident_id)
         case _:
             return _between(event, {**about, "helper_adcode": event.helper})
 

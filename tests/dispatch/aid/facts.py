@@ -135,6 +135,9 @@ cancelled = events.AidEnded(
 )
 completed = replace(cancelled, ending=Ending.COMPLETED, occurred_at=minute(400))
 expired = replace(cancelled, ending=Ending.EXPIRED, reason="", occurred_at=UNTIL)
+moved = events.AidMoved(
+    **{**ABOUT, "incident_id": "i2"}, from_incident_id="i1", occurred_at=minute(30)
+)
 
 ALL: tuple[events.Event, ...] = (
     requested,
@@ -152,6 +155,7 @@ ALL: tuple[events.Event, ...] = (
     answer_overdue,
     term_ended,
     cancelled,
+    moved,
 )
 SAID: Any = {"by": PARTNER, "aid_id": "aid1", "helper": "431225", "spoken_by": ""}
 ASKED: Any = {"by": DISPATCHER, "aid_id": "aid1", "helper": "431225", "spoken_by": ""}

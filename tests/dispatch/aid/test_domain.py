@@ -41,6 +41,7 @@ from tests.dispatch.aid.facts import (
     let_go,
     longer_answered,
     longer_asked,
+    moved,
     offer,
     offered,
     released,
@@ -467,3 +468,27 @@ def test_the_other_helper_was_asked_too() -> None:
         ZHONGFANG,
     ]
     assert ABOUT["adcode"] == US.adcode
+
+
+def follow(*sources: str, into: str = "i2") -> commands.MoveAid:
+    return commands.MoveAid(
+        aid_id="aid1", sources=frozenset(sources), incident_id=into, occurred_at=moved.occurred_at
+    )
+
+
+def test_what_is_asked_for_a_merged_incident_follows_it_once() -> None:
+    given(requested, committed).when(follow("i1")).then(moved)
+    given(offered).when(follow("i1")).then(moved)
+    given(requested, moved).when(follow("i1")).then()
+    later = replace(cancelled, incident_id="i2")
+    given(requested, moved).when(cancel()).then(later)
+
+
+def test_nothing_else_follows() -> None:
+    ours_to_lend = replace(
+        requested, direction=Direction.OUTGOING, requester=HUITONG, recipients=(US,)
+    )
+    given(requested).when(follow("i9")).then()
+    given(requested, cancelled).when(follow("i1")).then()
+    given(ours_to_lend).when(follow("i1")).then()
+    given().when(follow("i1")).then_refused("NO_SUCH_AID")

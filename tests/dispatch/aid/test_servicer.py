@@ -17,12 +17,18 @@ from anlan.dispatch.v1 import aid_service_pb2 as pb
 from anlan.dispatch.v1 import assignment_service_pb2 as assignment_pb
 from anlan.dispatch.v1.aid_service_pb2_grpc import AidServiceStub
 from anlan.events.v1 import incident_events_pb2 as incident_pb
+from anlan.events.v1 import link_events_pb2 as link_pb
 from anlan.type.v1 import place_pb2
+from services.dispatch import codec
 from services.dispatch.projections import DISPATCH
 from services.dispatch.projections.tables import AID, AID_PARTIES
+from services.runtime.cause import Cause
+from services.runtime.handle import CommandHandler
 from services.runtime.readmodel import ReadModel
 from services.runtime.store import EventStore
+from tests.dispatch.aid.facts import request
 from tests.dispatch.conftest import Dispatch
+from tests.dispatch.facts import DISPATCHER
 from tests.dispatch.peers import Units
 from tests.service import Caller, refusal
 
@@ -360,3 +366,63 @@ async def test_as_of_shows_it_as_it_was_and_a_replay_gives_the_same_rows(
         await asyncio.gather(following, return_exceptions=True)
     finally:
         await again.close()
+
+
+def merged(incident_id: str, into: str) -> link_pb.IncidentMerged:
+    message = link_pb.IncidentMerged(incident_id=incident_id, into_incident_id=into)
+    message.occur_time.FromDatetime(datetime.now(UTC))
+    return message
+
+
+async def of_incident(aid: Aid, aid_id: str, incident_id: str) -> pb.Aid:
+    """Watch until aid is for an incident."""
+    watch = aid.stub.WatchAid(
+        pb.WatchAidRequest(incident_id=incident_id),
+        metadata=aid.dispatch.dispatcher.metadata,
+        timeout=30,
+    )
+    async for news in watch:
+        if news.aid.aid_id == aid_id:
+            watch.cancel()
+            found: pb.Aid = news.aid
+            return found
+    raise AssertionError(f"{aid_id} never came to {incident_id}")
+
+
+async def test_aid_follows_a_merged_incident_and_what_is_over_stays(aid: Aid) -> None:
+    here, there = aid.dispatch.incident(), aid.dispatch.incident()
+    going, over = await aid.request(incident_id=here), await aid.request(incident_id=here)
+    await aid.ask("CancelAid", pb.CancelAidRequest(aid_id=over, reason="不需要了"))
+
+    await aid.dispatch.hear(merged(here, there), 9)
+    found = await of_incident(aid, going, there)
+    await aid.commit(going, "boat-1")
+    listed = await aid.ask("ListAid", pb.ListAidRequest(incident_id=there, include_ended=True))
+    stayed = await aid.ask("ListAid", pb.ListAidRequest(incident_id=here, include_ended=True))
+
+    assert found.state == pb.AID_STATE_REQUESTED
+    assert [one.aid_id for one in listed.aid] == [going]
+    assert [one.aid_id for one in stayed.aid] == [over]
+
+
+async def test_aid_that_was_asked_before_the_news_came_is_found_when_it_is_told(
+    aid: Aid, store: EventStore
+) -> None:
+    here, there = aid.dispatch.incident(), aid.dispatch.incident()
+    await aid.dispatch.hear(incident_pb.IncidentOpened(incident_id=here, place=DYKE), 0)
+    await aid.dispatch.hear(merged(here, there), 9)
+    await aid.dispatch.noted(here, is_open=False)
+    aid_id, command_id = str(uuid4()), uuid4()
+    elsewhere = Cause(
+        command_id=command_id,
+        causation_id=str(command_id),
+        correlation_id=here,
+        actor=DISPATCHER,
+    )
+
+    # As another dispatch process does, which has not heard of the merge.
+    await CommandHandler(store, codec.AID).handle(
+        aid_id, request(aid_id=aid_id, incident_id=here), elsewhere
+    )
+
+    assert (await of_incident(aid, aid_id, there)).incident_id == there

@@ -173,6 +173,16 @@ class RingAid:
     due_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveAid:
+    """Lets it follow its incident.  ``sources`` are the incidents that went to ``incident_id``."""
+
+    aid_id: str
+    sources: frozenset[str]
+    incident_id: str
+    occurred_at: datetime
+
+
 Spoken = (
     AnswerAid
     | RequisitionAid
@@ -185,4 +195,4 @@ Spoken = (
     | AnswerExtension
     | CancelAid
 )
-Command = RequestAid | OfferAid | Spoken | RequestStatus | RingAid
+Command = RequestAid | OfferAid | Spoken | RequestStatus | RingAid | MoveAid

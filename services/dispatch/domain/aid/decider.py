@@ -12,6 +12,7 @@ from services.dispatch.domain.aid.commands import (
     CancelAid,
     Command,
     CommitAid,
+    MoveAid,
     OfferAid,
     ReleaseUnits,
     ReportUnit,
@@ -26,10 +27,12 @@ from services.dispatch.domain.aid.events import (
     AidAnswered,
     AidAnswerOverdue,
     AidEnded,
+    AidMoved,
     AidOffered,
     AidRequested,
     AidRequisitioned,
     AidTermEnded,
+    Direction,
     Ending,
     Event,
     Reply,
@@ -58,6 +61,8 @@ def decide(command: Command, state: State) -> list[Event]:
             return offer(command, state)
         case RingAid():
             return ring(command, there(command.aid_id, state))
+        case MoveAid():
+            return move(command, there(command.aid_id, state))
         case AnswerAid():
             return answer(command, own(command.by, command.aid_id, state))
         case RequisitionAid():
@@ -262,6 +267,24 @@ def ring(command: RingAid, aid: Aid) -> list[Event]:
             )
         )
     return found
+
+
+def move(command: MoveAid, aid: Aid) -> list[Event]:
+    """Let it follow our incident.
+
+    What is over stays with the one that it was for; what we lend is for an incident of theirs,
+    whatever that is called.
+    """
+    follows = aid.direction is Direction.INCOMING and aid.ending is None
+    if not follows or aid.incident_id not in command.sources:
+        return []
+    return [
+        AidMoved(
+            **(about(aid) | {"incident_id": command.incident_id}),
+            from_incident_id=aid.incident_id,
+            occurred_at=command.occurred_at,
+        )
+    ]
 
 
 def _fresh(aid_id: str, state: State) -> None:

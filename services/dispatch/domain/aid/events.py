@@ -288,6 +288,17 @@ class AidEnded:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AidMoved:
+    """It follows our incident, which was merged, to ``incident_id``, and goes on."""
+
+    aid_id: str
+    incident_id: str
+    adcode: str
+    from_incident_id: str
+    occurred_at: datetime
+
+
 Event = (
     AidRequested
     | AidOffered
@@ -304,4 +315,5 @@ Event = (
     | AidAnswerOverdue
     | AidTermEnded
     | AidEnded
+    | AidMoved
 )

@@ -15,6 +15,7 @@ from services.dispatch.domain.aid.events import (
     AidEnded,
     AidExtensionAnswered,
     AidExtensionRequested,
+    AidMoved,
     AidOffered,
     AidRequested,
     AidRequisitioned,
@@ -245,6 +246,8 @@ def evolve(state: State, event: Event) -> State:
             return _helper(state, event.helper, term_rung=True)
         case AidEnded():
             return replace(state, ending=event.ending, end_reason=event.reason)
+        case AidMoved():
+            return replace(state, incident_id=event.incident_id)
         case _:
             assert_never(event)
 

@@ -623,3 +623,35 @@ class AidEnded(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["aid_id", b"aid_id", "incident_id", b"incident_id", "message_id", b"message_id", "occur_time", b"occur_time", "reason", b"reason", "state", b"state"]) -> None: ...
 
 Global___AidEnded: typing_extensions.TypeAlias = AidEnded
+
+@typing.final
+class AidMoved(google.protobuf.message.Message):
+    """It follows its incident, which was merged into another, and goes on."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: builtins.int
+    AID_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    FROM_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    message_id: builtins.str
+    aid_id: builtins.str
+    incident_id: builtins.str
+    """The incident that it is for now."""
+    from_incident_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        message_id: builtins.str = ...,
+        aid_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        from_incident_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["aid_id", b"aid_id", "from_incident_id", b"from_incident_id", "incident_id", b"incident_id", "message_id", b"message_id", "occur_time", b"occur_time"]) -> None: ...
+
+Global___AidMoved: typing_extensions.TypeAlias = AidMoved
