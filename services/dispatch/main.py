@@ -314,7 +314,6 @@ def _add_recommendations(
         RecommendationServicer(
             handler=CommandHandler(store, RECOMMENDATION),
             recommending=recommending,
-            store=store,
             model=model,
             regions=regions,
             now=recommending.now,

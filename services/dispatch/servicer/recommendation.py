@@ -20,18 +20,15 @@ from services.dispatch.policies.recommending import Question, Recommending
 from services.dispatch.projections.recommendations import RECOMMENDATIONS
 from services.dispatch.servicer import card_messages, recommendation_messages
 from services.runtime import call, paging, reading, watching
-from services.runtime.cause import COMMAND
 from services.runtime.handle import CommandHandler, derived_id
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
-from services.runtime.store import EventStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecommendationServicer(RecommendationServiceServicer):
     handler: CommandHandler[decider.Command, decider.State, decider.Event]
     recommending: Recommending
-    store: EventStore
     model: ReadModel
     regions: Regions
     now: Callable[[], datetime]
@@ -42,8 +39,8 @@ class RecommendationServicer(RecommendationServiceServicer):
         caller = call.current()
         key = request.recommendation_id or derived_id(request.request_id, "recommendation")
         cause = caller.cause(request.request_id, request.incident_id)
-        if (first := await self._repeated(key, request.request_id)) is not None:
-            return _answer(*first, cause.exercise)
+        if (first := await self.handler.obeyed(key, cause)) is not None:
+            return _answer(first.event, first.position, cause.exercise)
         await self.recommending.fleet.reached(request.min_position)
         placed = request.HasField("place")
         now = self.now()
@@ -134,16 +131,6 @@ class RecommendationServicer(RecommendationServiceServicer):
             ],
             recommendation=again,
         )
-
-    async def _repeated(
-        self, key: str, request_id: str
-    ) -> tuple[decider.RecommendationMade, int] | None:
-        """Return what this request was answered with the first time; None for a new one."""
-        for recorded in await self.store.read(f"recommendation-{key}"):
-            if recorded.metadata.get(COMMAND) == request_id:
-                made = RECOMMENDATION_CODEC.decode(recorded.type, recorded.data)
-                return made, recorded.position
-        return None
 
 
 def _answer(
