@@ -35,8 +35,8 @@ test: check  ## everything that a change must pass
 test-long: check  ## the same, with the tests that take minutes
 	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m "long or not long" $(PYTEST)
 
-bench: $(VENV)/.development  ## measure the goals of the design, each beside its own floor
-	$(BIN)/python -m tests.bench
+bench: $(VENV)/.development  ## measure the goals of the design, each beside its own floor; ONLY=name
+	$(BIN)/python -m tests.bench $(ONLY)
 
 check: protos lint types rooms  ## all that needs no running
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -12,13 +13,16 @@ from typing import Any
 
 import apsw
 import grpc
+import msgspec
 import uvloop
+from esdbclient.protos.Grpc import streams_pb2
 from google.protobuf.empty_pb2 import Empty
 
 from anlan.resources.v1 import position_service_pb2 as pb
 
 METHOD = "/bench.Echo/Empty"
 TAKE = "/bench.Echo/Take"
+POUR = "/bench.Echo/Pour"
 
 
 async def _empty(_: Empty, __: Any) -> Empty:
@@ -30,6 +34,13 @@ async def _take(requests: AsyncIterator[Any], _: Any) -> AsyncIterator[Any]:
         yield pb.ReportPositionsResponse(taken=len(request.fixes))
 
 
+async def _pour(asked: tuple[int, list[bytes]], _: Any) -> AsyncIterator[streams_pb2.ReadResp]:
+    count, sample = asked
+    messages = [streams_pb2.ReadResp.FromString(message) for message in sample]
+    for message in itertools.islice(itertools.cycle(messages), count):
+        yield message
+
+
 async def _serve() -> None:
     grpc.aio.init_grpc_aio()
     server = grpc.aio.server()
@@ -39,9 +50,17 @@ async def _serve() -> None:
         pb.ReportPositionsRequest.FromString,
         pb.ReportPositionsResponse.SerializeToString,
     )
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler("bench.Echo", {"Empty": handler, "Take": taking}),)
+    pouring = grpc.unary_stream_rpc_method_handler(
+        _pour,
+        msgspec.msgpack.Decoder(tuple[int, list[bytes]]).decode,
+        streams_pb2.ReadResp.SerializeToString,
     )
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Empty": handler,
+        "Take": taking,
+        "Pour": pouring,
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(port, flush=True)
@@ -67,6 +86,19 @@ def empty_call(channel: grpc.aio.Channel) -> Any:
     return channel.unary_unary(
         METHOD, request_serializer=Empty.SerializeToString, response_deserializer=Empty.FromString
     )
+
+
+def poured(
+    channel: grpc.aio.Channel, count: int, sample: list[bytes]
+) -> AsyncIterator[streams_pb2.ReadResp]:
+    """Return ``count`` messages like those of ``sample``, streamed by a server that has them."""
+    call: Any = channel.unary_stream(
+        POUR,
+        request_serializer=msgspec.msgpack.encode,
+        response_deserializer=streams_pb2.ReadResp.FromString,
+    )
+    answers: AsyncIterator[streams_pb2.ReadResp] = call((count, sample))
+    return answers
 
 
 def fsynced_appends(file: Path, count: int) -> list[float]:

@@ -10,13 +10,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """``ratio`` is measured ÷ floor for a time, and measured ÷ floor for a rate too."""
+    """``ratio`` is measured ÷ floor, of times as of rates; ``met`` is None where no goal is set."""
 
     path: str
     measured: str
     floor: str
     ratio: float
-    goal: str
+    goal: str = "none set"
+    met: bool | None = None
 
     def saved(self) -> dict[str, Any]:
         return asdict(self)

@@ -56,13 +56,13 @@ async def ten_thousand_units(suite: RunningSuite) -> list[Row]:
             floor=f"{floor:,.0f}/s = the same streams, parsed and answered",
             ratio=rate / floor,
             goal="at least 10,000/s",
+            met=rate >= 10_000,
         ),
         Row(
             path=f"nearest 5 of {UNITS:,} units, by position",
             measured=f"p50 {ms(percentile(seconds, 0.5))}, p99 {ms(percentile(seconds, 0.99))}",
             floor=f"{ms(idle)} = an empty call",
             ratio=percentile(seconds, 0.5) / idle,
-            goal="index under 1 ms",
         ),
     ]
 
