@@ -16,6 +16,7 @@ import uvloop
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.board import long_board
 from tests.bench.commands import many_callers, one_caller
 from tests.bench.measure import Row
 from tests.bench.notification import report_to_notified
@@ -51,6 +52,7 @@ BENCHES: dict[str, Bench] = {
     "page": in_suite(long_incident),
     "recommendation": in_suite(recommending),
     "positions": in_suite(ten_thousand_units),
+    "board": long_board,
     "replay": replay,
 }
 LONG: dict[str, Bench] = {"replay-whole": whole_replay}

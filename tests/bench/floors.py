@@ -1,15 +1,16 @@
-"""What the machine itself costs: empty calls, fsynced appends, a bare HTTP exchange."""
+"""What the machine itself costs: bare calls and streams, fsynced appends, bare SQL."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
+import sqlite3
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import grpc
@@ -17,12 +18,15 @@ import msgspec
 import uvloop
 from esdbclient.protos.Grpc import streams_pb2
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.message import Message
 
 from anlan.resources.v1 import position_service_pb2 as pb
 
 METHOD = "/bench.Echo/Empty"
 TAKE = "/bench.Echo/Take"
 POUR = "/bench.Echo/Pour"
+KEEP, GIVE = "/bench.Echo/Keep", "/bench.Echo/Give"
+M = TypeVar("M", bound=Message)
 
 
 async def _empty(_: Empty, __: Any) -> Empty:
@@ -44,6 +48,16 @@ async def _pour(asked: tuple[int, list[bytes]], _: Any) -> AsyncIterator[streams
 async def _serve() -> None:
     grpc.aio.init_grpc_aio()
     server = grpc.aio.server()
+    kept = b""
+
+    async def keep(message: bytes, _: Any) -> bytes:
+        nonlocal kept
+        kept = message
+        return b""
+
+    async def give(_: bytes, __: Any) -> bytes:
+        return kept
+
     handler = grpc.unary_unary_rpc_method_handler(_empty, Empty.FromString, Empty.SerializeToString)
     taking = grpc.stream_stream_rpc_method_handler(
         _take,
@@ -59,6 +73,8 @@ async def _serve() -> None:
         "Empty": handler,
         "Take": taking,
         "Pour": pouring,
+        "Keep": grpc.unary_unary_rpc_method_handler(keep),
+        "Give": grpc.unary_unary_rpc_method_handler(give),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
@@ -88,6 +104,14 @@ def empty_call(channel: grpc.aio.Channel) -> Any:
     )
 
 
+async def given(channel: grpc.aio.Channel, message: M) -> Callable[[], Awaitable[M]]:
+    """Return a call that is answered with ``message``, which the server has ready as bytes."""
+    keep: Any = channel.unary_unary(KEEP)
+    await keep(message.SerializeToString())
+    give: Any = channel.unary_unary(GIVE, response_deserializer=type(message).FromString)
+    return lambda: give(b"")
+
+
 def poured(
     channel: grpc.aio.Channel, count: int, sample: list[bytes]
 ) -> AsyncIterator[streams_pb2.ReadResp]:
@@ -115,6 +139,22 @@ def fsynced_appends(file: Path, count: int) -> list[float]:
         seconds.append(time.perf_counter() - started)
     database.close()
     return seconds
+
+
+async def queries(file: Path, sql: str, bindings: Sequence[Sequence[Any]]) -> list[float]:
+    """Return the seconds of a query of the rows in ``file`` with each of the bindings."""
+
+    def run() -> list[float]:
+        database = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        seconds = []
+        for values in bindings:
+            started = time.perf_counter()
+            database.execute(sql, values).fetchall()
+            seconds.append(time.perf_counter() - started)
+        database.close()
+        return seconds
+
+    return await asyncio.to_thread(run)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ from services.runtime.cause import Cause
 from services.runtime.place import Place
 
 NIGHT = datetime(2026, 6, 18, 19, 0, tzinfo=UTC)
-LIFE = 10
-"""Events of an assignment from its request to its clearance."""
+LIFE = range(10)
+"""The steps of an assignment from its request to its clearance."""
+SHORT = (0, 1, 9)
+"""Requested, dispatched, cleared."""
+ACKNOWLEDGED = (0, 1, 2)
 ASSIGNMENT, INCIDENT, UNIT = "a000000000", "i000000000", "u000000000"
 COMMAND = UUID(int=0)
 DYKE = Place(adcode="431281102", address="安江镇大堤", latitude=27.32, longitude=110.1)
@@ -81,8 +84,8 @@ def key(number: int) -> str:
     return f"a{number:09}"
 
 
-def fill(data: Path, numbers: range, length: int = LIFE) -> None:
-    """Write the first ``length`` events of assignments into the file of a node that is down.
+def fill(data: Path, numbers: range, steps: Sequence[int] = LIFE) -> None:
+    """Write these steps of assignments into the file of a node that is down.
 
     The node's own ledger would take ten times as long for the same rows.
     """
@@ -92,18 +95,19 @@ def fill(data: Path, numbers: range, length: int = LIFE) -> None:
     database.pragma("wal_autocheckpoint", 10_000)
     last = database.execute("SELECT max(position) FROM events").get or 0
     with database:
-        database.executemany(INSERT, _rows(numbers, length, last + 1))
+        database.executemany(INSERT, _rows(numbers, steps, last + 1))
     database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
 
 
-def _rows(numbers: range, length: int, position: int) -> Iterator[tuple[Any, ...]]:
+def _rows(numbers: range, steps: Sequence[int], position: int) -> Iterator[tuple[Any, ...]]:
+    lived = [WRITTEN[step] for step in steps]
     said_at = int(NIGHT.timestamp()) * 10_000_000
     for number in numbers:
         assignment, unit = key(number).encode(), f"u{number % 10_000:09}".encode()
         incident = f"i{number // 20:09}".encode()
         stream = f"assignment-{key(number)}"
-        for revision, (type_, template) in enumerate(WRITTEN[:length]):
+        for revision, (type_, template) in enumerate(lived):
             id_ = position.to_bytes(16, "big")
             command = f"00000000-0000-0000-0000-{position:012x}".encode()
             told = template.replace(ASSIGNMENT.encode(), assignment)

@@ -66,7 +66,7 @@ async def whole_replay(folder: Path) -> list[Row]:
 
 
 async def _replay(folder: Path, events: int) -> list[Row]:
-    nights.fill(folder / "node", range(events // nights.LIFE))
+    nights.fill(folder / "node", range(events // len(nights.LIFE)))
     node = Node.start(folder / "node")
     try:
         (folder / "sample").write_bytes(msgspec.msgpack.encode(await _sample(node)))
