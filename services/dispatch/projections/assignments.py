@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, assert_never
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, case, literal, update
+from sqlalchemy import ColumnElement, Connection, Update, bindparam, case, or_, update
 
 from services.dispatch.codec import ASSIGNMENT_CODEC
 from services.dispatch.domain import events
@@ -31,6 +32,9 @@ ENDINGS = (
     Stage.DIVERTED,
     Stage.WITHDRAWN,
 )
+# Built once: building a statement costs more than running it.
+BEGIN = ASSIGNMENTS.insert()
+RANKING = frozenset({"state", "overdue", "mayday"})
 TIMES = {stage: f"{stage}_at" for stage in ORDER[1:]}
 
 
@@ -39,12 +43,10 @@ def apply(connection: Connection, recorded: Recorded) -> None:
     match event:
         case events.AssignmentPreplanned():
             row = _begun(recorded, event, Stage.PREPLANNED)
-            connection.execute(
-                ASSIGNMENTS.insert(), row | {"preplanned_at": micros(event.dispatch_at)}
-            )
+            connection.execute(BEGIN, row | {"preplanned_at": micros(event.dispatch_at)})
         case events.AssignmentRequested() if recorded.revision == 0:
             row = _begun(recorded, event, Stage.REQUESTED)
-            connection.execute(ASSIGNMENTS.insert(), row | {"diverted_from": event.diverted_from})
+            connection.execute(BEGIN, row | {"diverted_from": event.diverted_from})
         case events.AssignmentCleared(late=True):
             _correct_disposition(connection, recorded.key, event.disposition)
             _change(connection, recorded, _told(recorded, event))
@@ -118,22 +120,26 @@ def _changed(recorded: Recorded, event: events.Event) -> dict[str, Any]:
 
 
 def _change(connection: Connection, recorded: Recorded, changed: dict[str, Any]) -> None:
-    if not {"state", "overdue", "mayday"}.isdisjoint(changed):
-        changed = changed | {"rank": _rank(changed)}
-    connection.execute(
-        update(ASSIGNMENTS)
-        .where(ASSIGNMENTS.c.assignment_id == recorded.key)
-        .values(**changed, revision=recorded.revision, position=recorded.position)
-    )
+    ranking = {f"new_{name}": value for name, value in changed.items() if name in RANKING}
+    trace = {"revision": recorded.revision, "position": recorded.position, "own": recorded.key}
+    connection.execute(_change_of(frozenset(ranking)), changed | ranking | trace)
 
 
-def _rank(changed: dict[str, Any]) -> ColumnElement[int]:
+@cache
+def _change_of(ranking: frozenset[str]) -> Update:
+    """Return the statement of a change; with what the rank rests on, the rank changes too."""
+    statement = update(ASSIGNMENTS).where(ASSIGNMENTS.c.assignment_id == bindparam("own"))
+    return statement.values(rank=_rank(ranking)) if ranking else statement
+
+
+def _rank(ranking: frozenset[str]) -> ColumnElement[int]:
     def now(name: str) -> ColumnElement[Any]:
-        return literal(changed[name]) if name in changed else ASSIGNMENTS.c[name]
+        column = ASSIGNMENTS.c[name]
+        return bindparam(f"new_{name}", type_=column.type) if f"new_{name}" in ranking else column
 
     return case(
         (now("mayday").is_(True), MAYDAY),
-        (now("state").in_(ENDINGS), CLOSED),
+        (or_(*(now("state") == ending for ending in ENDINGS)), CLOSED),
         (now("state") == Stage.PREPLANNED, PLANNED),
         (now("overdue").is_(True), OVERDUE),
         else_=OPEN,
