@@ -7,9 +7,12 @@ from typing import Any
 from services.resources.domain import (
     depot,
     device,
+    expert,
+    expert_rules,
     force,
     force_rules,
     hazard_area,
+    landing_point,
     need_ref,
     plot,
     relief,
@@ -254,6 +257,26 @@ RISK_SITES: Codec[risk_site.Event] = Codec(
         "RiskSitePatrolled.v1": risk_site.RiskSitePatrolled,
     }
 )
+LANDING_POINTS: Codec[landing_point.Event] = Codec(
+    {
+        "LandingPointRegistered.v1": landing_point.LandingPointRegistered,
+        "LandingPointRevised.v1": landing_point.LandingPointRevised,
+        "LandingPointClosed.v1": landing_point.LandingPointClosed,
+        "LandingPointOpened.v1": landing_point.LandingPointOpened,
+    }
+)
+EXPERTS: Codec[expert.Event] = Codec(
+    {
+        "ExpertRegistered.v1": expert.ExpertRegistered,
+        "ExpertRevised.v1": expert.ExpertRevised,
+        "ExpertBecameUnavailable.v1": expert.ExpertBecameUnavailable,
+        "ExpertBecameAvailable.v1": expert.ExpertBecameAvailable,
+        "ExpertRetired.v1": expert.ExpertRetired,
+        "ExpertCalledUp.v1": expert.ExpertCalledUp,
+        "ExpertArrived.v1": expert.ExpertArrived,
+        "ExpertReleased.v1": expert.ExpertReleased,
+    }
+)
 RELIEFS: Codec[relief.Event] = Codec(
     {
         "VillageAffected.v1": relief.VillageAffected,
@@ -344,6 +367,20 @@ RISK_SITE = Decider(
     decide=risk_site.decide,
     evolve=risk_site.evolve,
     codec=RISK_SITES,
+)
+LANDING_POINT = Decider(
+    category="landing_point",
+    initial=landing_point.INITIAL,
+    decide=landing_point.decide,
+    evolve=landing_point.evolve,
+    codec=LANDING_POINTS,
+)
+EXPERT = Decider(
+    category="expert",
+    initial=expert.INITIAL,
+    decide=expert_rules.decide,
+    evolve=expert_rules.evolve,
+    codec=EXPERTS,
 )
 RELIEF = Decider(
     category="relief",

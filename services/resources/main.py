@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from anlan.resources.v1 import (
+    expert_service_pb2,
     force_service_pb2,
     hazard_area_service_pb2,
+    landing_point_service_pb2,
     map_service_pb2,
     need_service_pb2,
     position_service_pb2,
@@ -20,9 +22,13 @@ from anlan.resources.v1 import (
     transfer_service_pb2,
     unit_service_pb2,
 )
+from anlan.resources.v1.expert_service_pb2_grpc import add_ExpertServiceServicer_to_server
 from anlan.resources.v1.force_service_pb2_grpc import add_ForceServiceServicer_to_server
 from anlan.resources.v1.hazard_area_service_pb2_grpc import (
     add_HazardAreaServiceServicer_to_server,
+)
+from anlan.resources.v1.landing_point_service_pb2_grpc import (
+    add_LandingPointServiceServicer_to_server,
 )
 from anlan.resources.v1.map_service_pb2_grpc import add_MapServiceServicer_to_server
 from anlan.resources.v1.need_service_pb2_grpc import add_NeedServiceServicer_to_server
@@ -40,8 +46,10 @@ from services.resources import reactions
 from services.resources.codec import (
     DEPOT,
     DEVICE,
+    EXPERT,
     FORCE,
     HAZARD_AREA,
+    LANDING_POINT,
     NEED_REF,
     PLOT,
     RELIEF,
@@ -52,6 +60,7 @@ from services.resources.codec import (
     TRANSFER,
     UNIT,
 )
+from services.resources.domain import expert, landing_point
 from services.resources.domain.fix import Limits
 from services.resources.domain.items import Items
 from services.resources.domain.mobilisation import Mobilisation
@@ -77,8 +86,10 @@ from services.resources.reactions.noting import Noting
 from services.resources.reactions.plots import Plotting
 from services.resources.relay import SOURCE, STREAM, SUBJECTS, public
 from services.resources.servicer.depots import Depots
+from services.resources.servicer.expert import ExpertServicer
 from services.resources.servicer.force import ForceServicer
 from services.resources.servicer.hazard_area import HazardAreaServicer, Hazards
+from services.resources.servicer.landing_point import LandingPointServicer
 from services.resources.servicer.map import MapServicer
 from services.resources.servicer.need import NeedServicer
 from services.resources.servicer.phones import Phones
@@ -190,6 +201,7 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
     moves, relieved = serve_shelters(server, settings, store, model, regions)
+    serve_sites(server, settings, store, model, regions)
 
     add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
 
@@ -296,6 +308,8 @@ async def serve(settings: Settings) -> None:
                     (shelter_service_pb2, "ShelterService"),
                     (relief_service_pb2, "ReliefService"),
                     (risk_site_service_pb2, "RiskSiteService"),
+                    (landing_point_service_pb2, "LandingPointService"),
+                    (expert_service_pb2, "ExpertService"),
                     (need_service_pb2, "NeedService"),
                     (position_service_pb2, "PositionService"),
                     (hazard_area_service_pb2, "HazardAreaService"),
@@ -327,7 +341,7 @@ async def serve(settings: Settings) -> None:
 def serve_shelters(
     server: Server, settings: Settings, store: EventStore, model: ReadModel, regions: Regions
 ) -> tuple[moving.Moving, relieving.Relieving]:
-    """Add the APIs of shelters, relief and risk sites; return what reacts to them."""
+    """Add the APIs of shelters and relief; return what reacts to them."""
     moves = moving.Moving(CommandHandler(store, SHELTER))
     rules = reference.load(settings.reference, "relief", Rules)
     relieved = relieving.Relieving(CommandHandler(store, RELIEF), rules)
@@ -340,13 +354,41 @@ def serve_shelters(
         ),
         server.grpc,
     )
+    return moves, relieved
+
+
+def serve_sites(
+    server: Server, settings: Settings, store: EventStore, model: ReadModel, regions: Regions
+) -> None:
+    """Add the APIs of risk sites, landing points and experts: what a county keeps lists of."""
     add_RiskSiteServiceServicer_to_server(
         RiskSiteServicer(
             sites=CommandHandler(store, RISK_SITE), model=model, regions=regions, now=now
         ),
         server.grpc,
     )
-    return moves, relieved
+    add_LandingPointServiceServicer_to_server(
+        LandingPointServicer(
+            points=CommandHandler(store, LANDING_POINT),
+            model=model,
+            regions=regions,
+            vocabulary=reference.load(
+                settings.reference, "landing_points", landing_point.Vocabulary
+            ),
+            now=now,
+        ),
+        server.grpc,
+    )
+    add_ExpertServiceServicer_to_server(
+        ExpertServicer(
+            experts=CommandHandler(store, EXPERT),
+            model=model,
+            regions=regions,
+            vocabulary=reference.load(settings.reference, "experts", expert.Vocabulary),
+            now=now,
+        ),
+        server.grpc,
+    )
 
 
 def now() -> datetime:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
+from anlan.events.v1 import expert_events_pb2 as expert_pb
 from anlan.events.v1 import force_events_pb2 as force_pb
 from anlan.events.v1 import hazard_events_pb2 as hazard_pb
+from anlan.events.v1 import landing_point_events_pb2 as landing_point_pb
 from anlan.events.v1 import relief_events_pb2 as relief_pb
 from anlan.events.v1 import risk_site_events_pb2 as risk_site_pb
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
@@ -14,10 +16,14 @@ from anlan.events.v1 import supply_request_events_pb2 as request_pb
 from anlan.events.v1 import unit_events_pb2 as unit_pb
 from anlan.type.v1 import place_pb2
 from services.resources.codec import (
+    EXPERT,
+    EXPERTS,
     FORCE,
     FORCES,
     HAZARD_AREA,
     HAZARD_AREAS,
+    LANDING_POINT,
+    LANDING_POINTS,
     RELIEF,
     RELIEFS,
     RISK_SITE,
@@ -34,8 +40,10 @@ from services.resources.codec import (
     UNITS,
 )
 from services.resources.domain import (
+    expert,
     force,
     hazard_area,
+    landing_point,
     relief,
     risk_site,
     shelter,
@@ -67,6 +75,8 @@ SUBJECTS = [
         "shelter",
         "relief",
         "risk_site",
+        "landing_point",
+        "expert",
         "depot",
         "hazard_area",
     )
@@ -92,6 +102,10 @@ def public(recorded: Recorded) -> Publication | None:
             adcode, message = of_request(request)
         case RISK_SITE.category:
             adcode, message = of_site(RISK_SITES.decode(recorded.type, recorded.data))
+        case LANDING_POINT.category:
+            adcode, message = of_landing(LANDING_POINTS.decode(recorded.type, recorded.data))
+        case EXPERT.category:
+            adcode, message = of_expert(EXPERTS.decode(recorded.type, recorded.data))
         case RELIEF.category:
             adcode, message = of_relief(RELIEFS.decode(recorded.type, recorded.data))
         case SHELTER.category:
@@ -656,4 +670,68 @@ def of_site(event: risk_site.Event) -> tuple[str, Message | None]:
                 state=event.state,
                 finding=event.finding,
                 occur_time=to_proto(event.occurred_at),
+            )
+
+
+def of_landing(event: landing_point.Event) -> tuple[str, Message | None]:
+    match event:
+        case landing_point.LandingPointRegistered() | landing_point.LandingPointRevised():
+            return event.entry.place.adcode, None
+        case landing_point.LandingPointClosed():
+            return event.adcode, landing_point_pb.LandingPointClosed(
+                landing_point_id=event.landing_point_id,
+                adcode=event.adcode,
+                reason=event.reason,
+                expected_open_time=to_proto(event.expected_open_at),
+                occur_time=to_proto(event.occurred_at),
+            )
+        case landing_point.LandingPointOpened():
+            return event.adcode, landing_point_pb.LandingPointOpened(
+                landing_point_id=event.landing_point_id,
+                adcode=event.adcode,
+                note=event.note,
+                occur_time=to_proto(event.occurred_at),
+            )
+
+
+def of_expert(event: expert.Event) -> tuple[str, Message | None]:
+    occur_time = to_proto(event.occurred_at)
+    match event:
+        case expert.ExpertRegistered() | expert.ExpertRevised():
+            return event.entry.adcode, None
+        case (
+            expert.ExpertBecameUnavailable()
+            | expert.ExpertBecameAvailable()
+            | expert.ExpertRetired()
+        ):
+            return event.adcode, None
+        case expert.ExpertCalledUp():
+            return event.adcode, expert_pb.ExpertCalledUp(
+                expert_id=event.expert_id,
+                name=event.name,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                called_as=event.called_as,
+                task=event.task,
+                ordered_by=event.ordered_by,
+                occur_time=occur_time,
+            )
+        case expert.ExpertArrived():
+            arrived = expert_pb.ExpertArrived(
+                expert_id=event.expert_id,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                occur_time=occur_time,
+            )
+            if event.place is not None:
+                place.write(arrived.place, event.place)
+            return event.adcode, arrived
+        case expert.ExpertReleased():
+            return event.adcode, expert_pb.ExpertReleased(
+                expert_id=event.expert_id,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                came=event.came,
+                reason=event.reason,
+                occur_time=occur_time,
             )

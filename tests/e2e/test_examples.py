@@ -42,6 +42,7 @@ DRILLS = (
     "tests/e2e/tour-supplies.yaml",
     "tests/e2e/tour-assignments.yaml",
     "tests/e2e/tour-shelters.yaml",
+    "tests/e2e/tour-sites.yaml",
 )
 INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
 WATCHED: dict[str, dict[str, Any]] = {
@@ -71,6 +72,8 @@ WATCHED: dict[str, dict[str, Any]] = {
     "resources.TransferService/WatchTransfers": {"incident_id": "tour-supplies"},
     "resources.ReliefService/WatchReliefClocks": {"incident_id": "tour-shelters"},
     "resources.RiskSiteService/WatchRiskSites": {"adcode": "431281106"},
+    "resources.LandingPointService/WatchLandingPoints": {"adcode": "431281"},
+    "resources.ExpertService/WatchExperts": {"adcode": "431281"},
     "resources.ShelterService/WatchHouseholds": {"incident_id": "tour-shelters"},
     "resources.ShelterService/WatchShelterNeeds": {"incident_id": "tour-shelters"},
     "resources.ShelterService/WatchShelters": {"adcode": "431281106"},

@@ -10,8 +10,10 @@ from uuid import UUID, uuid5
 from services.resources.codec import (
     DEPOT,
     DEVICE,
+    EXPERT,
     FORCE,
     HAZARD_AREA,
+    LANDING_POINT,
     PLOT,
     RELIEF,
     RISK_SITE,
@@ -24,8 +26,10 @@ from services.resources.codec import (
 from services.resources.domain import (
     depot,
     device,
+    expert,
     force,
     hazard_area,
+    landing_point,
     plot,
     relief,
     risk_site,
@@ -556,6 +560,93 @@ def of_sites() -> list[Act]:
             risk_site.RecordPatrol(**said, state=risk_site.Standing.DANGER, **found),
         )
     ]
+
+
+def of_landing_points() -> list[Act]:
+    words = reference.load(REPOSITORY / "reference", "landing_points", landing_point.Vocabulary)
+    said: dict[str, Any] = {"by": LI, "landing_point_id": "pitch", "occurred_at": START}
+    entry = landing_point.Entry(
+        kind="sports_ground",
+        name="安江一中操场",
+        place=HOME,
+        elevation_m=None,
+        length_m=100,
+        width_m=60,
+        surface="artificial_turf",
+        max_weight_kg=0,
+        night_lighting=True,
+        restrictions="北侧有旗杆",
+        keeper="门卫",
+        keeper_phone="",
+        source="",
+    )
+    register = landing_point.RegisterLandingPoint(**said, entry=entry, vocabulary=words)
+    close = landing_point.CloseLandingPoint(**said, reason="积水", expected_open_at=DAWN)
+    return [
+        (LANDING_POINT, "pitch", command)
+        for command in (
+            register,
+            replace(register, entry=replace(entry, elevation_m=168.5, max_weight_kg=13_000)),
+            close,
+            replace(close, reason="停放车辆", expected_open_at=None),
+            landing_point.OpenLandingPoint(**said, note="车已移走"),
+            close,
+        )
+    ]
+
+
+def of_experts() -> list[Act]:
+    words = reference.load(REPOSITORY / "reference", "experts", expert.Vocabulary)
+    paper = expert.Qualification(name="注册安全工程师", certificate="Z1", expires_at=DAWN)
+    entry = expert.Entry(
+        name="石工",
+        adcode="431281",
+        types=(expert.Type.ON_SCENE, expert.Type.TECHNICAL),
+        fields=("geology", "tailings"),
+        organisation="市地质队",
+        phone="13900000000",
+        second_contact="",
+        qualifications=(paper, replace(paper, name="高级工程师", expires_at=None)),
+        home=Place(adcode="431200", address="怀化市区"),
+        source="",
+    )
+    acts: list[Act] = []
+    for key in ("shi", "tang"):
+        said: dict[str, Any] = {"by": LI, "expert_id": key, "occurred_at": START}
+        register = expert.RegisterExpert(**said, entry=entry, vocabulary=words)
+        away = expert.SetExpertAvailability(
+            **said, available=False, reason="出差", expected_back_at=DAWN
+        )
+        call = expert.CallUpExpert(
+            **said,
+            call_up_id="c1",
+            incident_id="flood",
+            type=expert.Type.ON_SCENE,
+            task="看滑坡",
+            ordered_by="mayor.chen",
+        )
+        arrive = expert.RecordExpertArrival(**said, call_up_id="", place=HOME)
+        release = expert.ReleaseExpert(**said, call_up_id="", reason="任务完成")
+        acts += [
+            (EXPERT, key, command)
+            for command in (
+                register,
+                replace(register, entry=replace(entry, phone="13900000001")),
+                away,
+                replace(away, available=True, reason=""),
+                call,
+                *((arrive, release) if key == "shi" else (release,)),
+                replace(call, call_up_id="c2", task="再看一次", ordered_by=""),
+                replace(arrive, place=None),
+                away,
+            )
+        ]
+    out: dict[str, Any] = {"by": LI, "expert_id": "tang", "occurred_at": DAWN}
+    acts += [
+        (EXPERT, "tang", expert.ReleaseExpert(**out, call_up_id="c2", reason="天亮换人")),
+        (EXPERT, "tang", expert.RetireExpert(**out, reason="退休")),
+    ]
+    return acts
 
 
 async def live(store: EventStore, acts: list[Act]) -> int:

@@ -11,8 +11,10 @@ import pytest
 from services.resources.codec import (
     DEPOTS,
     DEVICES,
+    EXPERTS,
     FORCES,
     HAZARD_AREAS,
+    LANDING_POINTS,
     NEEDS,
     PLOTS,
     RELIEFS,
@@ -39,6 +41,8 @@ CODECS: list[Codec[Any]] = [
     PLOTS,
     RELIEFS,
     RISK_SITES,
+    LANDING_POINTS,
+    EXPERTS,
 ]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 

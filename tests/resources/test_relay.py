@@ -24,6 +24,8 @@ def told() -> Iterator[list[Publication]]:
         *history.of_shelters(),
         *history.of_relief(),
         *history.of_sites(),
+        *history.of_landing_points(),
+        *history.of_experts(),
     ):
         world.obey(*act)
     yield [publication for event in world.log if (publication := public(event))]
@@ -113,6 +115,11 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "ShelterNeedEnded",
         "ShelterClosed",
         "RiskSitePatrolled",
+        "LandingPointClosed",
+        "LandingPointOpened",
+        "ExpertCalledUp",
+        "ExpertArrived",
+        "ExpertReleased",
         "VillageAffected",
         "ReliefWarned",
         "ReliefMissed",

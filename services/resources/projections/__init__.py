@@ -7,8 +7,10 @@ from sqlalchemy import Connection
 from services.resources.codec import (
     DEPOT,
     DEVICE,
+    EXPERT,
     FORCE,
     HAZARD_AREA,
+    LANDING_POINT,
     NEED_REF,
     PLOT,
     RELIEF,
@@ -21,8 +23,10 @@ from services.resources.codec import (
 )
 from services.resources.projections import (
     devices,
+    experts,
     forces,
     hazard_areas,
+    landing_points,
     needs,
     plots,
     relief,
@@ -49,6 +53,8 @@ CATEGORIES = [
         SHELTER,
         RELIEF,
         RISK_SITE,
+        LANDING_POINT,
+        EXPERT,
         NEED_REF,
         DEVICE,
         HAZARD_AREA,
@@ -75,6 +81,10 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             shelters.apply(connection, recorded)
         case RISK_SITE.category:
             risk_sites.apply(connection, recorded)
+        case LANDING_POINT.category:
+            landing_points.apply(connection, recorded)
+        case EXPERT.category:
+            experts.apply(connection, recorded)
         case RELIEF.category:
             relief.apply(connection, recorded)
         case NEED_REF.category:
@@ -87,4 +97,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             plots.apply(connection, recorded)
 
 
-RESOURCES = Projection(name="resources.v7", categories=CATEGORIES, tables=TABLES, apply=apply)
+RESOURCES = Projection(name="resources.v8", categories=CATEGORIES, tables=TABLES, apply=apply)

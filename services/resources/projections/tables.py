@@ -352,6 +352,53 @@ risk_sites = Table(
     Index("risk_sites_by_position", "position"),
 )
 
+landing_points = Table(
+    "landing_points",
+    TABLES,
+    Column("landing_point_id", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("name", Text, nullable=False),
+    *_place(),
+    Column("elevation_m", Float),
+    Column("length_m", Float, nullable=False),
+    Column("width_m", Float, nullable=False),
+    Column("surface", String, nullable=False),
+    Column("max_weight_kg", Integer, nullable=False),
+    Column("night_lighting", Boolean, nullable=False),
+    Column("restrictions", Text, nullable=False),
+    Column("keeper", Text, nullable=False),
+    Column("keeper_phone", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Column("closed_reason", Text, nullable=False),
+    Column("expected_open_at", BigInteger),
+    *_trace(),
+    Index("landing_points_by_position", "position"),
+)
+
+experts = Table(
+    "experts",
+    TABLES,
+    Column("expert_id", String, primary_key=True),
+    Column("name", Text, nullable=False),
+    # Whose list it is.
+    Column("adcode", String, nullable=False),
+    Column("types", Text, nullable=False),
+    Column("fields", Text, nullable=False),
+    Column("organisation", Text, nullable=False),
+    # The expert whole, as the domain folds it.
+    Column("folded", Text, nullable=False),
+    # Derived from it: where they are, and the incident that has them.
+    Column("state", String, nullable=False),
+    Column("incident_id", String, nullable=False),
+    Column("placed_by", String, nullable=False),
+    Column("latitude", Float),
+    Column("longitude", Float),
+    *_trace(),
+    Index("experts_by_incident", "incident_id"),
+    Index("experts_by_position", "position"),
+)
+
 exercise_times = Table(
     "exercise_times",
     TABLES,

@@ -18,7 +18,7 @@ from services.resources.domain.fix import Fix
 from services.resources.domain.hazard_area import Rings
 from services.resources.domain.plot import Standing
 from services.resources.domain.route import Stop
-from services.resources.projections import tables
+from services.resources.projections import experts, tables
 from services.resources.projections.hazard_areas import rings_of
 from services.resources.projections.transfers import legs_of
 from services.resources.projections.units import Status, inside_of
@@ -169,6 +169,69 @@ def depot(row: Any) -> Feature:
     )
 
 
+def risk_site(row: Any) -> Feature:
+    return Feature(
+        **_common(row),
+        layer=pb.LAYER_RISK_SITES,
+        id=row.site_id,
+        name=row.name,
+        state=row.state,
+        point=_located(row),
+        properties={
+            "kind": row.kind,
+            "key": row.is_key,
+            "threatened_people": row.threatened_people,
+            "responsible": row.responsible,
+            "responsible_phone": row.responsible_phone,
+            "instructions": row.instructions,
+            "shelter_id": row.shelter_id,
+            "finding": row.finding,
+        },
+    )
+
+
+def landing_point(row: Any) -> Feature:
+    return Feature(
+        **_common(row),
+        layer=pb.LAYER_LANDING_POINTS,
+        id=row.landing_point_id,
+        name=row.name,
+        state="open" if row.is_open else "closed",
+        point=_located(row),
+        properties={
+            "kind": row.kind,
+            "elevation_m": row.elevation_m,
+            "length_m": row.length_m,
+            "width_m": row.width_m,
+            "surface": row.surface,
+            "max_weight_kg": row.max_weight_kg,
+            "night_lighting": row.night_lighting,
+            "restrictions": row.restrictions,
+            "closed_reason": row.closed_reason,
+        },
+    )
+
+
+def expert(row: Any) -> Feature:
+    """Draw an expert at home, or where they said that they arrived, until they are released."""
+    return Feature(
+        **_common(row),
+        layer=pb.LAYER_EXPERTS,
+        id=row.expert_id,
+        name=row.name,
+        state=row.state,
+        over=row.state == experts.Standing.RETIRED,
+        point=_located(row),
+        properties={
+            "types": msgspec.json.decode(row.types),
+            "fields": msgspec.json.decode(row.fields),
+            "organisation": row.organisation,
+            "incident_id": row.incident_id,
+            "placed_by": row.placed_by,
+        },
+    )
+
+
 def transfer(row: Any) -> Feature:
     """Draw a shipment at the last stop that it has left or reached; nobody follows its truck."""
     legs = legs_of(row)
@@ -210,6 +273,9 @@ LAYERS = (
     Layer(pb.LAYER_HAZARD_AREAS, tables.hazard_areas, hazard_area),
     Layer(pb.LAYER_SHELTERS, tables.shelters, shelter),
     Layer(pb.LAYER_DEPOTS, tables.depots, depot),
+    Layer(pb.LAYER_RISK_SITES, tables.risk_sites, risk_site),
+    Layer(pb.LAYER_LANDING_POINTS, tables.landing_points, landing_point),
+    Layer(pb.LAYER_EXPERTS, tables.experts, expert),
     Layer(pb.LAYER_TRANSFERS, tables.transfers, transfer),
 )
 

@@ -28,7 +28,6 @@ from services.runtime.rejection import Invalid
 NEAREST, MOST_FEATURES = 5, 20_000
 ANY_DISTANCE_M = float("inf")
 MOVES_EVERY_S = 1.0
-NAMES: dict[int, str] = {number: name for name, number in pb.Layer.items()}
 ALL_LAYERS = tuple(layer.number for layer in LAYERS)
 
 
@@ -43,14 +42,7 @@ class _Wanted:
 
     @classmethod
     def of(cls, asked: pb.FeatureFilter) -> _Wanted:
-        """Return the filter.  Raises Invalid for a layer that is not drawn, or no polygon."""
-        if unknown := set(asked.layers) - set(ALL_LAYERS):
-            raise Invalid(
-                "LAYER_NOT_DRAWN",
-                field="filter.layers",
-                got=", ".join(NAMES[number] for number in sorted(unknown)),
-                allowed=", ".join(NAMES[number] for number in ALL_LAYERS),
-            )
+        """Return the filter.  Raises Invalid for no polygon."""
         return cls(
             layers=tuple(sorted(asked.layers)) or ALL_LAYERS,
             prefix=region_prefix(asked.adcode) if asked.adcode else "",

@@ -73,7 +73,9 @@ class RiskSiteServicer(RiskSiteServiceServicer):
             occurred_at=said(request, "occur_time", self.now()),
         )
         written = await self._handle(request, command)
-        return pb.RegisterRiskSiteResponse(etag=written.etag, position=written.position)
+        return pb.RegisterRiskSiteResponse(
+            etag=written.etag, position=written.position, changed=written.event is not None
+        )
 
     async def RecordRiskSitePatrol(
         self, request: pb.RecordRiskSitePatrolRequest, context: Any

@@ -67,10 +67,10 @@ class FeatureFilter(google.protobuf.message.Message):
     adcode: builtins.str
     """Inside this region by their own code."""
     include_over: builtins.bool
-    """Also what is over: closed incidents, lifted areas."""
+    """Also what is over: closed incidents, lifted areas, experts off the list."""
     @property
     def layers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[Global___Layer.ValueType]:
-        """Empty is all layers that are drawn; one that is not drawn yet is refused."""
+        """Empty is all layers."""
 
     @property
     def box(self) -> anlan.type.v1.place_pb2.Box:

@@ -239,15 +239,19 @@ class RegisterRiskSiteResponse(google.protobuf.message.Message):
 
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    CHANGED_FIELD_NUMBER: builtins.int
     etag: builtins.str
     position: builtins.int
+    changed: builtins.bool
+    """False where it was known so already, and nothing was written."""
     def __init__(
         self,
         *,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        changed: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["changed", b"changed", "etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___RegisterRiskSiteResponse: typing_extensions.TypeAlias = RegisterRiskSiteResponse
 
