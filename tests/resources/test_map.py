@@ -16,10 +16,16 @@ from hypothesis import strategies as st
 
 from anlan.command.v1 import incident_pb2 as command_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
+from anlan.resources.v1 import expert_service_pb2 as expert_pb
 from anlan.resources.v1 import hazard_area_service_pb2 as hazard_pb
+from anlan.resources.v1 import landing_point_service_pb2 as point_pb
 from anlan.resources.v1 import map_service_pb2 as pb
+from anlan.resources.v1 import risk_site_service_pb2 as site_pb
 from anlan.resources.v1 import shelter_service_pb2 as shelter_pb
 from anlan.resources.v1 import unit_service_pb2 as unit_pb
+from anlan.resources.v1.expert_service_pb2_grpc import ExpertServiceStub
+from anlan.resources.v1.landing_point_service_pb2_grpc import LandingPointServiceStub
+from anlan.resources.v1.risk_site_service_pb2_grpc import RiskSiteServiceStub
 from anlan.type.v1 import place_pb2, read_pb2
 from services.resources.domain.fix import Fix
 from services.resources.domain.plot import Aspect, ChangePlot, PlotIncident
@@ -45,7 +51,7 @@ from tests.resources.positions import (
 )
 from tests.resources.test_whereabouts_domain import NOW
 from tests.resources.world import NAMESPACE, World
-from tests.service import refusal, request_id
+from tests.service import Service, refusal, request_id
 
 UNITS, AREAS = pb.LAYER_UNITS, pb.LAYER_HAZARD_AREAS
 places = st.tuples(st.floats(109, 111), st.floats(26.5, 27.5))
@@ -385,14 +391,119 @@ async def test_a_polygon_that_is_none_is_refused(api: Api, field: Field) -> None
     assert (said.reason, said.metadata["field"]) == ("POLYGON_INVALID", "filter.polygon")
 
 
-async def test_a_layer_that_is_not_drawn_is_refused_rather_than_empty(
-    api: Api, field: Field
+def test_every_layer_is_drawn() -> None:
+    assert {layer.number for layer in LAYERS} == set(pb.Layer.values()) - {0}
+
+
+async def test_what_a_county_keeps_lists_of_is_drawn_and_told_as_it_changes(
+    api: Api, field: Field, resources: Service
 ) -> None:
-    missing = set(pb.Layer.values()) - {0} - {layer.number for layer in LAYERS}
-    for number in missing:
-        request = pb.ListFeaturesRequest(filter=pb.FeatureFilter(layers=[number]))
-        said = await refusal(field.map.ListFeatures(request, metadata=api.zhao.metadata))
-        assert (said.reason, said.metadata["got"]) == ("LAYER_NOT_DRAWN", pb.Layer.Name(number))
-    everything = pb.ListFeaturesRequest()
-    drawn = await field.map.ListFeatures(everything, metadata=api.zhao.metadata)
-    assert not drawn.positions_incomplete
+    box = place_pb2.Box(south=27.0, west=110.3, north=27.04, east=110.34)
+    place = place_pb2.Place(
+        adcode="431281102", point=place_pb2.Point(latitude=27.02, longitude=110.32)
+    )
+    wanted = pb.FeatureFilter(box=box, adcode="431281")
+    site, point, expert = fresh("slope"), fresh("pitch"), fresh("expert")
+    ask: dict[str, Any] = {"metadata": api.registrar.metadata}
+    async with resources.channel() as channel, asyncio.timeout(WITHIN_S):
+        await RiskSiteServiceStub(channel).RegisterRiskSite(
+            site_pb.RegisterRiskSiteRequest(
+                request_id=request_id(),
+                site_id=site,
+                kind=site_pb.RISK_SITE_KIND_GEOLOGICAL,
+                name="屋背滑坡",
+                place=place,
+                responsible="村主任",
+            ),
+            **ask,
+        )
+        points = LandingPointServiceStub(channel)
+        await points.RegisterLandingPoint(
+            point_pb.RegisterLandingPointRequest(
+                request_id=request_id(),
+                landing_point_id=point,
+                name="操场",
+                kind="sports_ground",
+                place=place,
+                length_m=80,
+                width_m=40,
+                surface="grass",
+            ),
+            **ask,
+        )
+        experts = ExpertServiceStub(channel)
+        registered = await experts.RegisterExpert(
+            expert_pb.RegisterExpertRequest(
+                request_id=request_id(),
+                expert_id=expert,
+                name="石工",
+                adcode="431281",
+                types=[expert_pb.EXPERT_TYPE_ON_SCENE],
+                fields=["geology"],
+                home=place,
+            ),
+            **ask,
+        )
+        read = read_pb2.ReadOptions(min_position=registered.position)
+        drawn = await collection(field, api.zhao, wanted, read=read)
+        states = {id_: one["properties"]["state"] for id_, one in drawn.items()}
+        assert states == {site: "normal", point: "open", expert: "available"}
+        assert {one["properties"]["layer"] for one in drawn.values()} == {
+            "risk_sites",
+            "landing_points",
+            "experts",
+        }
+
+        watch = field.map.WatchFeatures(
+            pb.WatchFeaturesRequest(resume_position=registered.position, filter=wanted),
+            metadata=api.zhao.metadata,
+        )
+        await points.CloseLandingPoint(
+            point_pb.CloseLandingPointRequest(
+                request_id=request_id(), landing_point_id=point, reason="积水"
+            ),
+            **ask,
+        )
+        assert await next_of(watch, point) == ("closed", True)
+        said: dict[str, Any] = {"metadata": api.zhao.metadata}
+        await experts.CallUpExpert(
+            expert_pb.CallUpExpertRequest(
+                request_id=request_id(),
+                expert_id=expert,
+                incident_id="flood",
+                type=expert_pb.EXPERT_TYPE_ON_SCENE,
+                task="看滑坡",
+            ),
+            **said,
+        )
+        assert await next_of(watch, expert) == ("called_up", True)
+        there = place_pb2.Place(
+            adcode="431281106", point=place_pb2.Point(latitude=27.12, longitude=109.73)
+        )
+        await experts.RecordExpertArrival(
+            expert_pb.RecordExpertArrivalRequest(
+                request_id=request_id(), expert_id=expert, place=there
+            ),
+            **said,
+        )
+        assert await next_of(watch, expert) == ("arrived", False), "who arrives elsewhere leaves"
+        await experts.ReleaseExpert(
+            expert_pb.ReleaseExpertRequest(
+                request_id=request_id(), expert_id=expert, reason="看完"
+            ),
+            **said,
+        )
+        assert await next_of(watch, expert) == ("available", True), "and is home again"
+        await experts.RetireExpert(
+            expert_pb.RetireExpertRequest(request_id=request_id(), expert_id=expert, reason="退"),
+            **ask,
+        )
+        assert await next_of(watch, expert) == ("retired", False), "who retires is over"
+        watch.cancel()
+
+
+async def next_of(watch: Any, id_: str) -> tuple[str, bool]:
+    """Return the state of a feature when a watcher hears of it next, and whether it matches."""
+    while (told := await watch.read()).feature.id != id_:
+        pass
+    return told.feature.state, told.matches
