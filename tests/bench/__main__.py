@@ -18,6 +18,7 @@ from rich.table import Table
 
 from tests.bench.board import long_board
 from tests.bench.commands import many_callers, one_caller
+from tests.bench.growth import growth, whole_growth
 from tests.bench.measure import Row
 from tests.bench.notification import report_to_notified
 from tests.bench.pages import long_incident
@@ -54,8 +55,9 @@ BENCHES: dict[str, Bench] = {
     "positions": in_suite(ten_thousand_units),
     "board": long_board,
     "replay": replay,
+    "growth": growth,
 }
-LONG: dict[str, Bench] = {"replay-whole": whole_replay}
+LONG: dict[str, Bench] = {"replay-whole": whole_replay, "growth-whole": whole_growth}
 """At the sizes of the design, for minutes: only where they are named."""
 ALL = BENCHES | LONG
 
