@@ -25,6 +25,7 @@ from tests.bench.pages import long_incident
 from tests.bench.positions import ten_thousand_units
 from tests.bench.recommendation import recommending
 from tests.bench.replay import replay, whole_replay
+from tests.bench.watchers import five_hundred
 from tests.suite import RunningSuite
 
 SAVED = Path(__file__).parents[2] / ".bench"
@@ -54,6 +55,7 @@ BENCHES: dict[str, Bench] = {
     "recommendation": in_suite(recommending),
     "positions": in_suite(ten_thousand_units),
     "board": long_board,
+    "watchers": five_hundred,
     "replay": replay,
     "growth": growth,
 }

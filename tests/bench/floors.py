@@ -26,6 +26,7 @@ METHOD = "/bench.Echo/Empty"
 TAKE = "/bench.Echo/Take"
 POUR = "/bench.Echo/Pour"
 KEEP, GIVE = "/bench.Echo/Keep", "/bench.Echo/Give"
+WATCH, TELL = "/bench.Echo/Watch", "/bench.Echo/Tell"
 M = TypeVar("M", bound=Message)
 
 
@@ -45,10 +46,30 @@ async def _pour(asked: tuple[int, list[bytes]], _: Any) -> AsyncIterator[streams
         yield message
 
 
+class _Crowd:
+    """Whoever watches is sent whatever somebody tells."""
+
+    def __init__(self) -> None:
+        self._queues: set[asyncio.Queue[bytes]] = set()
+
+    async def watch(self, _: bytes, __: Any) -> AsyncIterator[bytes]:
+        queue: asyncio.Queue[bytes] = asyncio.Queue()
+        self._queues.add(queue)
+        yield b""
+        while True:
+            yield await queue.get()
+
+    async def tell(self, message: bytes, _: Any) -> bytes:
+        for queue in self._queues:
+            queue.put_nowait(message)
+        return b""
+
+
 async def _serve() -> None:
     grpc.aio.init_grpc_aio()
     server = grpc.aio.server()
     kept = b""
+    crowd = _Crowd()
 
     async def keep(message: bytes, _: Any) -> bytes:
         nonlocal kept
@@ -75,6 +96,8 @@ async def _serve() -> None:
         "Pour": pouring,
         "Keep": grpc.unary_unary_rpc_method_handler(keep),
         "Give": grpc.unary_unary_rpc_method_handler(give),
+        "Watch": grpc.unary_stream_rpc_method_handler(crowd.watch),
+        "Tell": grpc.unary_unary_rpc_method_handler(crowd.tell),
     }
     server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("bench.Echo", handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
