@@ -65,6 +65,7 @@ def token(
 
 app.add_typer(play.drill, name="drill")
 app.add_typer(play.plans, name="plans")
+app.add_typer(play.sites, name="sites")
 app.add_typer(play.imports, name="import")
 app.add_typer(look.app)
 app.add_typer(act.app)

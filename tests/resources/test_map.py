@@ -391,8 +391,10 @@ async def test_a_polygon_that_is_none_is_refused(api: Api, field: Field) -> None
     assert (said.reason, said.metadata["field"]) == ("POLYGON_INVALID", "filter.polygon")
 
 
-def test_every_layer_is_drawn() -> None:
+async def test_every_layer_is_drawn_unless_some_are_named(api: Api, field: Field) -> None:
     assert {layer.number for layer in LAYERS} == set(pb.Layer.values()) - {0}
+    everything = await field.map.ListFeatures(pb.ListFeaturesRequest(), metadata=api.zhao.metadata)
+    assert not everything.positions_incomplete
 
 
 async def test_what_a_county_keeps_lists_of_is_drawn_and_told_as_it_changes(
