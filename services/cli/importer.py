@@ -53,13 +53,17 @@ class Importer:
         self._progress = progress
         self._gate = asyncio.Semaphore(IN_FLIGHT)
         self._before = 0
+        self._last: Counter[str] = Counter()
         self._cleared: set[str] = set()
         self._no_incident: dict[str, str] = {}
         self._no_unit: dict[str, str] = {}
         self.outcome = Outcome(refused=list(record.unreadable))
 
     async def run(self) -> Outcome:
-        """Record everything.  Raises OutOfReach when a service stays away too long."""
+        """Record everything, and end when every view shows it.
+
+        Raises OutOfReach when a service stays away too long.
+        """
         try:
             return await self._run()
         except ExceptionGroup as several:
@@ -77,6 +81,7 @@ class Importer:
             # The busiest units first: theirs are the longest ways.
             for rows in sorted(by_unit.values(), key=len, reverse=True):
                 group.create_task(self._responses(rows))
+        await self._position()
         return self.outcome
 
     async def _unit(self, rows: Sequence[Row]) -> None:
@@ -232,6 +237,7 @@ class Importer:
         request = json_format.ParseDict(fields, rpc.request())
         async with self._gate:
             answer = await self._client.call(rpc, request, patience_s=PATIENCE_S)
+        self._last[rpc.service] = max(self._last[rpc.service], answer.position)
         if answer.position > self._before:
             self.outcome.written += 1
         else:
@@ -239,11 +245,13 @@ class Importer:
         return answer
 
     async def _position(self) -> int:
-        """Return how far the log reaches before the import, as far as any service has seen."""
+        """Return how far any service has seen the log, once each has seen what it wrote here."""
         furthest = 0
         for name in ("command.ListIncidents", "dispatch.ListAssignments", "resources.ListUnits"):
             rpc = find(name.rpartition(".")[2])
-            answer = await self._client.call(rpc, rpc.request(page_size=1), patience_s=PATIENCE_S)
+            read = {"min_position": self._last[rpc.service]}
+            request = rpc.request(page_size=1, read=read)
+            answer = await self._client.call(rpc, request, patience_s=PATIENCE_S)
             furthest = max(furthest, int(answer.freshness.position))
         return furthest
 
