@@ -72,7 +72,7 @@ from services.command.servicer.response import ResponseServicer
 from services.command.servicer.situation_report import SituationReportServicer
 from services.command.servicer.task import TaskServicer
 from services.runtime import app, broker, reference
-from services.runtime.alarm import Alarm
+from services.runtime.alarm import Alarm, Alarms
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered, inbox
 from services.runtime.place import Regions
@@ -170,10 +170,13 @@ async def serve(settings: Settings) -> None:
     add_DeadlineServiceServicer_to_server(
         DeadlineServicer(incidents=incidents, model=model, now=now), server.grpc
     )
-    alarms = [
-        Alarm(model, next_task_due, TaskClock(model, incidents).ring),
-        Alarm(model, next_deadline_mark, DeadlineClock(model, incidents).ring),
-    ]
+    alarms = Alarms(
+        model,
+        [
+            Alarm(next_task_due, TaskClock(model, incidents).ring),
+            Alarm(next_deadline_mark, DeadlineClock(model, incidents).ring),
+        ],
+    )
     add_ExerciseServiceServicer_to_server(
         ExerciseServicer(
             exercises=CommandHandler(store, EXERCISE), model=model, alarms=alarms, now=now
@@ -225,7 +228,7 @@ async def serve(settings: Settings) -> None:
             [model],
             [
                 broker.while_connected(settings.nats_url, "command", on_broker),
-                *(alarm.run(now) for alarm in alarms),
+                alarms.run(now),
             ],
         )
     finally:

@@ -70,7 +70,7 @@ from services.dispatch.servicer.roll_calls import Accountability
 from services.dispatch.servicer.run_card import RunCardServicer
 from services.dispatch.settings import DispatchSettings
 from services.runtime import app, broker, reference
-from services.runtime.alarm import Alarm
+from services.runtime.alarm import Alarm, Alarms
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered, inbox
 from services.runtime.peer import Peer
@@ -265,11 +265,16 @@ async def wired(
     tasks = [
         recommending.fleet.follow(),
         broker.while_connected(settings.nats_url, "dispatch", on_broker),
-        Alarm(model, clocks.next_overdue, overdue.ring).run(now),
-        Alarm(model, clocks.next_aid_due, aid_due.ring).run(now),
-        Alarm(model, clocks.next_preplanned, planned.ring).run(now),
-        Alarm(model, clocks.next_roll_call, unanswered.ring).run(now),
-        Alarm(model, clocks.next_left_behind, sending.recover).run(now),
+        Alarms(
+            model,
+            [
+                Alarm(clocks.next_overdue, overdue.ring),
+                Alarm(clocks.next_aid_due, aid_due.ring),
+                Alarm(clocks.next_preplanned, planned.ring),
+                Alarm(clocks.next_roll_call, unanswered.ring),
+                Alarm(clocks.next_left_behind, sending.recover),
+            ],
+        ).run(now),
     ]
     try:
         yield server, model, tasks

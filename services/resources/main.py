@@ -102,7 +102,7 @@ from services.resources.servicer.supply_request import SupplyRequestServicer
 from services.resources.servicer.transfer import TransferServicer
 from services.resources.servicer.unit import UnitServicer
 from services.runtime import app, broker, http, reference
-from services.runtime.alarm import Alarm
+from services.runtime.alarm import Alarm, Alarms
 from services.runtime.handle import CommandHandler
 from services.runtime.inbox import Delivered, inbox
 from services.runtime.place import Regions
@@ -319,16 +319,19 @@ async def serve(settings: Settings) -> None:
             [model],
             [
                 broker.while_connected(settings.nats_url, "resources", on_broker),
-                *(
-                    Alarm(model, clock.next_due, clock.ring).run(now)
-                    for clock in (
-                        holds.Expiry(units, model, now),
-                        rosters.Turns(units, model, now),
-                        expiring.Expiring(stocks, model, now),
-                        Ending(areas, model, now),
-                        relieving.ReliefClock(relieved.reliefs, model),
-                    )
-                ),
+                Alarms(
+                    model,
+                    [
+                        Alarm(clock.next_due, clock.ring)
+                        for clock in (
+                            holds.Expiry(units, model, now),
+                            rosters.Turns(units, model, now),
+                            expiring.Expiring(stocks, model, now),
+                            Ending(areas, model, now),
+                            relieving.ReliefClock(relieved.reliefs, model),
+                        )
+                    ],
+                ).run(now),
                 Crossings(board, model, units, limits).run(),
                 *by_http,
             ],

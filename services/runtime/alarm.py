@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from services.runtime.handle import Written
 from services.runtime.readmodel import ReadModel
@@ -23,6 +24,9 @@ AFTER_A_REFUSAL_S = 0.2
 log = structlog.get_logger()
 
 
+Due = tuple[datetime, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """Deadlines of one kind.
@@ -32,48 +36,91 @@ class Alarm:
     rings at the next start.
     """
 
-    model: ReadModel
-    next_due: Callable[[AsyncConnection], Awaitable[tuple[datetime, str] | None]]
+    next_due: Callable[[Connection], Due | None]
     ring: Callable[[str, datetime], Awaitable[Written]]
 
-    async def run(self, now: Callable[[], datetime]) -> None:
-        """Ring each deadline when its time has come, for ever."""
-        await self.model.caught_up.wait()
-        while True:
-            seen = self.model.seen.position
-            async with self.model.read() as (connection, _):
-                found = await self.next_due(connection)
-            wait_s = LOOK_AGAIN_S if found is None else (found[0] - now()).total_seconds()
-            if found is None or wait_s > 0:
-                await self.model.advanced(seen, min(wait_s, LOOK_AGAIN_S))
-                await asyncio.sleep(max(0, min(wait_s, LOOK_EVERY_S)))
-                continue
+
+class Alarms:
+    """All deadlines that one read model knows: one look at its rows serves every kind."""
+
+    def __init__(self, model: ReadModel, alarms: Sequence[Alarm]) -> None:
+        self._model = model
+        self._alarms = alarms
+
+    async def run(self, now: Callable[[], datetime]) -> NoReturn:
+        """Ring each deadline when its time has come, for ever.
+
+        Kinds ring beside each other, that none waits for what another kind has to ask; deadlines
+        of one kind ring in the order in which they fall due.
+        """
+        await self._model.caught_up.wait()
+        ringing: set[Alarm] = set()
+
+        async def ring(alarm: Alarm, found: Due) -> None:
+            try:
+                await self._ring(alarm, found, now)
+            finally:
+                ringing.discard(alarm)
+
+        async with asyncio.TaskGroup() as group:
+            while True:
+                seen = self._model.seen.position
+                wait_s = LOOK_AGAIN_S
+                quiet = [alarm for alarm in self._alarms if alarm not in ringing]
+                for alarm, found in zip(quiet, await self._look(quiet), strict=True):
+                    if found is None:
+                        continue
+                    until_s = (found[0] - now()).total_seconds()
+                    if until_s <= 0:
+                        ringing.add(alarm)
+                        group.create_task(ring(alarm, found))
+                    else:
+                        wait_s = min(wait_s, until_s)
+                first_s = min(wait_s, LOOK_EVERY_S)
+                await asyncio.sleep(first_s)
+                if not ringing:
+                    await self._model.advanced(seen, wait_s - first_s)
+
+    async def _ring(self, alarm: Alarm, found: Due | None, now: Callable[[], datetime]) -> None:
+        """Ring all that is due of one kind."""
+        while found is not None and found[0] <= now():
+            seen = self._model.seen.position
             due, key = found
             try:
-                written = await self.ring(key, due)
+                written = await alarm.ring(key, due)
                 if written.position > seen:
-                    await self.model.advanced(written.position - 1, LOOK_AGAIN_S)
+                    await self._model.advanced(written.position - 1, LOOK_AGAIN_S)
                 else:  # nothing was written: the rows know already, or will when they move on
-                    await self.model.advanced(seen, AFTER_A_REFUSAL_S)
+                    await self._model.advanced(seen, AFTER_A_REFUSAL_S)
             except (Unavailable, StaleRevision) as later:
                 log.warning("alarm not heard", key=key, why=str(later))
                 await asyncio.sleep(1)
             except Rejection as closed:  # the deadline was met in the meantime
                 log.info("alarm answered already", key=key, reason=closed.reason)
-                await self.model.advanced(seen, AFTER_A_REFUSAL_S)
+                await self._model.advanced(seen, AFTER_A_REFUSAL_S)
+            [found] = await self._look([alarm])
 
     async def ring_all(self, position: int, now: datetime) -> int:
         """Ring every deadline that is due in rows no older than ``position``; return how far.
 
         Raises Unavailable when rows or store stay behind.
         """
-        while True:
-            async with self.model.read(min_position=position) as (connection, seen):
-                found = await self.next_due(connection)
-            if found is None or found[0] > now:
-                return position
-            try:
-                written = await self.ring(found[1], found[0])
-                position = max(position, written.position)
-            except Rejection:  # it was met in the meantime: the rows will say so
-                await self.model.advanced(seen.position, AFTER_A_REFUSAL_S)
+        for alarm in self._alarms:
+            while True:
+                seen = self._model.seen.position
+                [found] = await self._look([alarm], position)
+                if found is None or found[0] > now:
+                    break
+                try:
+                    written = await alarm.ring(found[1], found[0])
+                    position = max(position, written.position)
+                except Rejection:  # it was met in the meantime: the rows will say so
+                    await self._model.advanced(seen, AFTER_A_REFUSAL_S)
+        return position
+
+    async def _look(self, alarms: Sequence[Alarm], position: int = 0) -> list[Due | None]:
+        found, _ = await self._model.snapshot(
+            lambda connection, _: [alarm.next_due(connection) for alarm in alarms],
+            min_position=position,
+        )
+        return found

@@ -11,7 +11,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Table, create_engine, select
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from services.command.domain import exercise
@@ -144,7 +143,7 @@ def test_rows_and_rules_never_tell_different_things(wishes: list[decider.Act]) -
         assert (row.state, row.percent, row.note) == (aim.state, aim.percent, aim.note)
 
 
-async def test_the_earliest_time_limit_rings_first_and_a_scripted_one_by_its_own_clock(
+def test_the_earliest_time_limit_rings_first_and_a_scripted_one_by_its_own_clock(
     tmp_path: Any,
 ) -> None:
     soon = replace(work.assigned, task_id="soon", due_at=NOW + timedelta(minutes=5))
@@ -164,20 +163,20 @@ async def test_the_earliest_time_limit_rings_first_and_a_scripted_one_by_its_own
             exercise_id="drill", advanced_by="director.wu", occurred_at=clock
         )
 
-    assert await first_due(tmp_path / "1", earnest) == (soon.due_at, "soon")
-    assert await first_due(tmp_path / "2", played) == (IN_AN_HOUR, "played")
-    assert await first_due(tmp_path / "3", played, shown(NOW)) is None
-    assert await first_due(tmp_path / "4", [*earnest, *played], shown(NOW)) == (
+    assert first_due(tmp_path / "1", earnest) == (soon.due_at, "soon")
+    assert first_due(tmp_path / "2", played) == (IN_AN_HOUR, "played")
+    assert first_due(tmp_path / "3", played, shown(NOW)) is None
+    assert first_due(tmp_path / "4", [*earnest, *played], shown(NOW)) == (
         soon.due_at,
         "soon",
     )
-    due = await first_due(tmp_path / "5", [*earnest, *played], shown(IN_AN_HOUR))
+    due = first_due(tmp_path / "5", [*earnest, *played], shown(IN_AN_HOUR))
     assert due is not None
     assert due[1] == "played"
     assert due[0] < NOW
 
 
-async def first_due(
+def first_due(
     folder: Any,
     log: Sequence[Recorded],
     clock: exercise.ExerciseClockAdvanced | None = None,
@@ -199,9 +198,6 @@ async def first_due(
                 metadata={},
             )
             exercises.apply(connection, about, clock)
+        found = next_task_due(connection)
     engine.dispose()
-    reader = create_async_engine(f"sqlite+aiosqlite:///{folder}")
-    async with reader.connect() as connection:
-        found = await next_task_due(connection)
-    await reader.dispose()
     return None if found is None else (found[0], found[1].split("/")[1])

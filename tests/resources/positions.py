@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import grpc
+
 from anlan.resources.v1 import hazard_area_service_pb2 as hazard_pb
 from anlan.resources.v1 import position_service_pb2 as pb
 from anlan.resources.v1 import unit_service_pb2 as unit_pb
@@ -55,14 +57,23 @@ def a_fix(unit_id: str, at: datetime, where: tuple[float, float] = ANJIANG, **mo
 async def report(
     positions: Any, caller: Caller, *batches: Iterable[pb.Fix]
 ) -> list[pb.ReportPositionsResponse]:
-    """Stream the batches, and return the answer to each."""
+    """Stream the batches, and return the answer to each.
+
+    A refusal that overtakes the first message is hidden by grpcio, whose client then reports its
+    own failure to write; what was refused is asked again.
+    """
 
     async def requests() -> AsyncIterator[pb.ReportPositionsRequest]:
         for batch in batches:
             yield pb.ReportPositionsRequest(fixes=batch)
 
-    call = positions.ReportPositions(requests(), metadata=caller.metadata)
-    return [answer async for answer in call]
+    while True:
+        call = positions.ReportPositions(requests(), metadata=caller.metadata)
+        try:
+            return [answer async for answer in call]
+        except grpc.aio.AioRpcError as error:
+            if error.details() != "Internal error from Core":
+                raise
 
 
 async def where(positions: Any, caller: Caller, unit_id: str, **read: Any) -> pb.Position:

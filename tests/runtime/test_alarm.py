@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.runtime import alarm
-from services.runtime.alarm import Alarm
+from services.runtime.alarm import Alarm, Alarms
 from services.runtime.handle import Written
 from services.runtime.projection import Projection
 from services.runtime.readmodel import ReadModel
@@ -43,8 +42,8 @@ def apply(connection: Connection, recorded: Recorded) -> None:
 PROJECTION = Projection(name="deadlines.v1", categories=("said",), tables=TABLES, apply=apply)
 
 
-async def next_due(connection: AsyncConnection) -> tuple[datetime, str] | None:
-    row = (await connection.execute(select(OPEN).order_by(OPEN.c.due).limit(1))).first()
+def next_due(connection: Connection) -> tuple[datetime, str] | None:
+    row = connection.execute(select(OPEN).order_by(OPEN.c.due).limit(1)).first()
     due = of_micros(row.due) if row else None
     return None if row is None or due is None else (due, row.name)
 
@@ -80,12 +79,14 @@ class Post:
         return Written(0, await self.say(name))
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[ReadModel]:
+    async def watching(self, *alarms: Alarm) -> AsyncIterator[ReadModel]:
         model = ReadModel(PROJECTION, self.script.store, "sqlite+aiosqlite://")
         await model.open()
         tasks = [
             asyncio.create_task(model.run()),
-            asyncio.create_task(Alarm(model, next_due, self.ring).run(self.now)),
+            asyncio.create_task(
+                Alarms(model, alarms or [Alarm(next_due, self.ring)]).run(self.now)
+            ),
         ]
         try:
             yield model
@@ -232,7 +233,7 @@ async def test_all_that_is_due_rings_before_whoever_moved_the_clock_is_answered(
     await model.open()
     following = asyncio.create_task(model.run())
     try:
-        position = await Alarm(model, next_due, post.ring).ring_all(asked_at, post.now())
+        position = await Alarms(model, [Alarm(next_due, post.ring)]).ring_all(asked_at, post.now())
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
@@ -240,3 +241,33 @@ async def test_all_that_is_due_rings_before_whoever_moved_the_clock_is_answered(
 
     assert [name for name, _ in post.rung] == ["soon", "late"]
     assert position == post.script.events[-1].position
+
+
+async def test_a_kind_that_is_held_up_holds_up_no_other(post: Post) -> None:
+    await post.say("stuck 10")
+    await post.say("tea 20")
+    post.clock_s = 100.0
+    never, asked = asyncio.Event(), asyncio.Event()
+
+    def only(name: str) -> Callable[[Connection], tuple[datetime, str] | None]:
+        def next_one(connection: Connection) -> tuple[datetime, str] | None:
+            row = connection.execute(select(OPEN).where(OPEN.c.name == name)).first()
+            due = of_micros(row.due) if row else None
+            return None if due is None else (due, name)
+
+        return next_one
+
+    async def held_up(_: str, __: datetime) -> Written:
+        asked.set()
+        await never.wait()
+        raise AssertionError
+
+    async with post.watching(Alarm(only("stuck"), held_up), Alarm(only("tea"), post.ring)):
+        await post.until(1)
+        await asyncio.wait_for(asked.wait(), 5)
+        later = post.rung[:]
+        await post.say("tea 110")
+        post.clock_s = 120.0
+        await post.until(2)
+
+    assert [*later, *post.rung[1:]] == [("tea", 20.0), ("tea", 110.0)]

@@ -10,8 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, Select, case, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Select, case, or_, select
 
 from services.command.domain.incident import deadlines, tasks
 from services.command.policies.merging import Incidents
@@ -79,10 +78,10 @@ class DeadlineClock:
         return await self.incidents.handle(incident_id, command, cause)
 
 
-async def next_task_due(connection: AsyncConnection) -> tuple[datetime, str] | None:
+def next_task_due(connection: Connection) -> tuple[datetime, str] | None:
     """Return the next time limit of a task to ring."""
     column = TASKS.c
-    return await _next(
+    return _next(
         connection,
         column.alarm_at,
         column.exercise,
@@ -92,16 +91,16 @@ async def next_task_due(connection: AsyncConnection) -> tuple[datetime, str] | N
     )
 
 
-async def next_deadline_mark(connection: AsyncConnection) -> tuple[datetime, str] | None:
+def next_deadline_mark(connection: Connection) -> tuple[datetime, str] | None:
     """Return the next mark of a statutory clock to ring."""
     column = DEADLINES.c
-    return await _next(
+    return _next(
         connection, column.mark_at, column.exercise, column.incident_id, column.deadline_id
     )
 
 
-async def _next(
-    connection: AsyncConnection,
+def _next(
+    connection: Connection,
     alarm_at: ColumnElement[int | None],
     exercise: ColumnElement[str],
     incident_id: ColumnElement[str],
@@ -119,7 +118,7 @@ async def _next(
         .order_by(at, alarm_at)
         .limit(1)
     )
-    row = (await connection.execute(statement)).first()
+    row = connection.execute(statement).first()
     if row is None:
         return None
     moment = of_micros(row.at)

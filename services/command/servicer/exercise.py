@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from anlan.command.v1.exercise_service_pb2_grpc import ExerciseServiceServicer
 from services.command.domain import exercise
 from services.command.projections.exercises import EXERCISES
 from services.runtime import call, reading
-from services.runtime.alarm import Alarm
+from services.runtime.alarm import Alarms
 from services.runtime.handle import CommandHandler
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import Invalid, NotFound
@@ -27,7 +27,7 @@ class ExerciseServicer(ExerciseServiceServicer):
 
     exercises: CommandHandler[exercise.Command, exercise.State, exercise.Event]
     model: ReadModel
-    alarms: Sequence[Alarm]
+    alarms: Alarms
     now: Callable[[], datetime]
 
     async def AdvanceExerciseClock(
@@ -49,9 +49,7 @@ class ExerciseServicer(ExerciseServiceServicer):
         written = await self.exercises.handle(
             request.exercise_id, command, cause, etag=request.etag
         )
-        position = written.position
-        for alarm in self.alarms:
-            position = max(position, await alarm.ring_all(position, self.now()))
+        position = await self.alarms.ring_all(written.position, self.now())
         return pb.AdvanceExerciseClockResponse(etag=written.etag, position=position)
 
     async def GetExercise(

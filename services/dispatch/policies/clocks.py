@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Select, select
 
 from services.dispatch.codec import ROLL_CALL
 from services.dispatch.domain import roll_call
@@ -30,9 +29,9 @@ LEFT_BEHIND_AFTER = timedelta(seconds=15)
 CLOCK = Actor(subject="service:dispatch", roles=("service",), jurisdiction=NATION)
 
 
-async def next_overdue(connection: AsyncConnection) -> tuple[datetime, str] | None:
+def next_overdue(connection: Connection) -> tuple[datetime, str] | None:
     column = ASSIGNMENTS.c
-    return await _first(
+    return _first(
         connection,
         select(column.acknowledge_due_at, column.assignment_id)
         .where(column.state == Stage.DISPATCHED, column.overdue.is_(False))
@@ -41,9 +40,9 @@ async def next_overdue(connection: AsyncConnection) -> tuple[datetime, str] | No
     )
 
 
-async def next_left_behind(connection: AsyncConnection) -> tuple[datetime, str] | None:
+def next_left_behind(connection: Connection) -> tuple[datetime, str] | None:
     column = ASSIGNMENTS.c
-    found = await _first(
+    found = _first(
         connection,
         select(column.requested_at, column.assignment_id)
         .where(column.state == Stage.REQUESTED)
@@ -53,9 +52,9 @@ async def next_left_behind(connection: AsyncConnection) -> tuple[datetime, str] 
     return None if found is None else (found[0] + LEFT_BEHIND_AFTER, found[1])
 
 
-async def next_aid_due(connection: AsyncConnection) -> tuple[datetime, str] | None:
+def next_aid_due(connection: Connection) -> tuple[datetime, str] | None:
     column = AID.c
-    return await _first(
+    return _first(
         connection,
         select(column.due_at, column.aid_id)
         .where(column.due_at.is_not(None))
@@ -78,9 +77,9 @@ class AidClock:
         return await self._aids.handle(aid_id, command, _by_clock(cause))
 
 
-async def next_preplanned(connection: AsyncConnection) -> tuple[datetime, str] | None:
+def next_preplanned(connection: Connection) -> tuple[datetime, str] | None:
     column = ASSIGNMENTS.c
-    return await _first(
+    return _first(
         connection,
         select(column.preplanned_at, column.assignment_id)
         .where(column.state == Stage.PREPLANNED)
@@ -89,9 +88,9 @@ async def next_preplanned(connection: AsyncConnection) -> tuple[datetime, str] |
     )
 
 
-async def next_roll_call(connection: AsyncConnection) -> tuple[datetime, str] | None:
+def next_roll_call(connection: Connection) -> tuple[datetime, str] | None:
     column = ROLL_CALLS.c
-    return await _first(
+    return _first(
         connection,
         select(column.due_at, column.roll_call_id)
         .where(column.state == RUNNING, column.overdue.is_(False), column.silent > 0)
@@ -137,10 +136,8 @@ def _by_clock(cause: Cause) -> Cause:
     )
 
 
-async def _first(
-    connection: AsyncConnection, statement: Select[Any]
-) -> tuple[datetime, str] | None:
-    row = (await connection.execute(statement)).first()
+def _first(connection: Connection, statement: Select[Any]) -> tuple[datetime, str] | None:
+    row = connection.execute(statement).first()
     if row is None:
         return None
     moment = of_micros(row[0])

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import not_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, not_, select
 
 from services.resources.domain.lots import CHINA, day_of
 from services.resources.domain.stock_commands import ExpireLots
@@ -32,14 +31,12 @@ class Expiring:
     model: ReadModel
     now: Callable[[], datetime]
 
-    async def next_due(self, connection: AsyncConnection) -> tuple[datetime, str] | None:
-        row = (
-            await connection.execute(
-                select(lots.c.expires_on, lots.c.depot_id, lots.c.item)
-                .where(not_(lots.c.expired), lots.c.expires_on.is_not(None), lots.c.exercise == "")
-                .order_by(lots.c.expires_on, lots.c.depot_id, lots.c.item)
-                .limit(1)
-            )
+    def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
+        row = connection.execute(
+            select(lots.c.expires_on, lots.c.depot_id, lots.c.item)
+            .where(not_(lots.c.expired), lots.c.expires_on.is_not(None), lots.c.exercise == "")
+            .order_by(lots.c.expires_on, lots.c.depot_id, lots.c.item)
+            .limit(1)
         ).first()
         if row is None:
             return None

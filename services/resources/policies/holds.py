@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from services.resources.domain import unit
@@ -53,14 +52,12 @@ class Expiry:
     model: ReadModel
     now: Callable[[], datetime]
 
-    async def next_due(self, connection: AsyncConnection) -> tuple[datetime, str] | None:
-        row = (
-            await connection.execute(
-                select(units.c.next_expiry, units.c.unit_id)
-                .where(units.c.next_expiry.is_not(None))
-                .order_by(units.c.next_expiry, units.c.unit_id)
-                .limit(1)
-            )
+    def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
+        row = connection.execute(
+            select(units.c.next_expiry, units.c.unit_id)
+            .where(units.c.next_expiry.is_not(None))
+            .order_by(units.c.next_expiry, units.c.unit_id)
+            .limit(1)
         ).first()
         due = None if row is None else of_micros(row.next_expiry)
         return None if row is None or due is None else (due, row.unit_id)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import case, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, case, or_, select
 
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
@@ -100,7 +99,7 @@ class ReliefClock:
     reliefs: Reliefs
     model: ReadModel
 
-    async def next_due(self, connection: AsyncConnection) -> tuple[datetime, str] | None:
+    def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
         """Return the next mark to ring; in an exercise its own time says which have come."""
         column, clock = reliefs.c, exercise_times.c
         at = case((clock.time.is_not(None), DUE_AT_ONCE), else_=column.mark_at).label("at")
@@ -112,7 +111,7 @@ class ReliefClock:
             .order_by(at, column.mark_at)
             .limit(1)
         )
-        row = (await connection.execute(statement)).first()
+        row = connection.execute(statement).first()
         moment = None if row is None else of_micros(row.at)
         if row is None or moment is None:
             return None

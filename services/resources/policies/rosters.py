@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from services.resources.domain.unit_roster import KeepTime
 from services.resources.policies.holds import Units
@@ -29,7 +28,7 @@ class Turns:
     model: ReadModel
     now: Callable[[], datetime]
 
-    async def next_due(self, connection: AsyncConnection) -> tuple[datetime, str] | None:
+    def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
         column = units.c
         query = (
             select(column.next_turn, column.unit_id)
@@ -37,7 +36,7 @@ class Turns:
             .order_by(column.next_turn, column.unit_id)
             .limit(1)
         )
-        row = (await connection.execute(query)).first()
+        row = connection.execute(query).first()
         due = None if row is None else of_micros(row.next_turn)
         return None if row is None or due is None else (due, row.unit_id)
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from services.resources.domain import hazard_area
 from services.resources.projections.tables import hazard_areas
@@ -27,7 +26,7 @@ class Ending:
     model: ReadModel
     now: Callable[[], datetime]
 
-    async def next_due(self, connection: AsyncConnection) -> tuple[datetime, str] | None:
+    def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
         column = hazard_areas.c
         statement = (
             select(column.ends_at, column.hazard_area_id)
@@ -35,7 +34,7 @@ class Ending:
             .order_by(column.ends_at, column.hazard_area_id)
             .limit(1)
         )
-        row = (await connection.execute(statement)).first()
+        row = connection.execute(statement).first()
         due = None if row is None else of_micros(row.ends_at)
         return None if row is None or due is None else (due, row.hazard_area_id)
 
