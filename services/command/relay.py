@@ -9,6 +9,7 @@ from anlan.events.v1 import deadline_events_pb2 as deadline_pb
 from anlan.events.v1 import incident_events_pb2 as pb
 from anlan.events.v1 import plan_events_pb2 as plan_pb
 from anlan.events.v1 import report_events_pb2 as report_pb
+from anlan.events.v1 import task_events_pb2 as task_pb
 from anlan.type.v1 import place_pb2
 from services.command.codec import INCIDENT_CODEC, PLAN_CODEC, REPORT_CODEC
 from services.command.domain import report
@@ -31,8 +32,10 @@ from services.command.domain.incident import (
     tasks,
     transfer,
 )
+from services.command.domain.incident.grade_tables import NO_RESPONSE
+from services.command.domain.levels import Level
 from services.command.domain.plan import events as plan_events
-from services.command.servicer import link_messages, messages, need_messages
+from services.command.servicer import figure_messages, link_messages, messages, need_messages
 from services.runtime import place
 from services.runtime.actor import NATION
 from services.runtime.published import Publication
@@ -186,13 +189,31 @@ def _incident(event: decider.Event) -> Message | None:
                 late=event.late,
                 occur_time=occurred,
             )
+        case deadlines.DeadlineLifted():
+            return deadline_pb.DeadlineLifted(
+                incident_id=event.incident_id,
+                deadline_id=event.deadline_id,
+                name=event.name,
+                occur_time=occurred,
+            )
+        case deadlines.ConcealmentSuspected():
+            return deadline_pb.ConcealmentSuspected(
+                incident_id=event.incident_id,
+                situation_report_id=event.situation_report_id,
+                number=event.number,
+                recipient=event.recipient,
+                metric=figure_messages.METRICS[event.metric],
+                fact_id=event.fact_id,
+                known_value=event.known_value,
+                known_time=to_proto(event.known_at),
+                reported_value=event.reported_value,
+                occur_time=occurred,
+            )
         case (
             deadlines.MilestoneRecorded()
             | deadlines.NoticeRecorded()
             | deadlines.DeadlineStarted()
             | deadlines.DeadlineRebased()
-            | deadlines.DeadlineLifted()
-            | deadlines.ConcealmentSuspected()
         ):
             return None
         case lifecycle.IncidentOpened():
@@ -208,6 +229,41 @@ def _incident(event: decider.Event) -> Message | None:
             return pb.IncidentGraded(
                 incident_id=event.incident_id,
                 grade=messages.GRADES[event.grade],
+                occur_time=occurred,
+            )
+        case grading.ResponseMismatched():
+            return pb.ResponseMismatched(
+                incident_id=event.incident_id,
+                grade=messages.GRADES[event.grade],
+                level=_level(event.level),
+                fitting=[_level(Level(word)) for word in event.fitting if word != NO_RESPONSE],
+                occur_time=occurred,
+            )
+        case grading.ResponseMatched():
+            return pb.ResponseMatched(
+                incident_id=event.incident_id,
+                grade=messages.GRADES[event.grade],
+                level=_level(event.level),
+                occur_time=occurred,
+            )
+        case tasks.TaskOverdue():
+            return task_pb.TaskOverdue(
+                incident_id=event.incident_id,
+                task_id=event.task_id,
+                title=event.title,
+                assignee=event.assignee,
+                due_time=to_proto(event.due_at),
+                occur_time=occurred,
+            )
+        case tasks.TaskCompleted():
+            return task_pb.TaskCompleted(
+                incident_id=event.incident_id, task_id=event.task_id, occur_time=occurred
+            )
+        case tasks.TaskCancelled():
+            return task_pb.TaskCancelled(
+                incident_id=event.incident_id,
+                task_id=event.task_id,
+                reason=event.reason,
                 occur_time=occurred,
             )
         case response.ResponseActivated():
@@ -303,8 +359,6 @@ def _incident(event: decider.Event) -> Message | None:
             | figures.FigureWithdrawn()
             | figures.FigureDeclaredAuthoritative()
             | grading.GradeProposed()
-            | grading.ResponseMismatched()
-            | grading.ResponseMatched()
             | series.SituationReportSent()
             | series.SituationReportAcknowledged()
             | transfer.BriefingAcknowledged()
@@ -323,10 +377,7 @@ def _incident(event: decider.Event) -> Message | None:
             | tasks.TaskAssigned()
             | tasks.TaskAccepted()
             | tasks.TaskProgressReported()
-            | tasks.TaskCompleted()
-            | tasks.TaskCancelled()
             | tasks.TaskReassigned()
-            | tasks.TaskOverdue()
         ):
             return None
         case (
@@ -418,8 +469,8 @@ def _transfer(
             )
 
 
-def _level(level: response.Level) -> incident_pb.ResponseLevel.ValueType:
-    return messages.LEVELS[level]
+def _level(level: Level | None) -> incident_pb.ResponseLevel.ValueType:
+    return incident_pb.RESPONSE_LEVEL_UNSPECIFIED if level is None else messages.LEVELS[level]
 
 
 def _place(value: place.Place) -> place_pb2.Place:

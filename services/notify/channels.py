@@ -16,10 +16,18 @@ import aiosmtplib
 import httpx
 import msgspec
 
+from services.notify.domain.notification import Urgency
 from services.notify.settings import NotifySettings
 
 TIMEOUT_S = 10.0
 HTTP_OK = range(200, 300)
+# RFC 2156: what a mail reader shows as such.
+IMPORTANCE = {
+    Urgency.FLASH: "high",
+    Urgency.IMMEDIATE: "high",
+    Urgency.PRIORITY: "normal",
+    Urgency.ROUTINE: "normal",
+}
 ACKNOWLEDGE = "anlan.notify.v1.NotificationService/AcknowledgeNotification"
 
 
@@ -35,6 +43,7 @@ class Outgoing:
     event_type: str
     subject: str
     text: str
+    urgency: Urgency
     exercise: str
 
 
@@ -53,6 +62,7 @@ class Webhook:
             "event_type": message.event_type,
             "subject": message.subject,
             "text": message.text,
+            "urgency": message.urgency,
             "exercise": message.exercise,
             "acknowledge": {"rpc": ACKNOWLEDGE, "notification_id": message.notification_id},
         }
@@ -110,6 +120,7 @@ def compose(message: Outgoing, sender: str) -> EmailMessage:
     mail["To"] = message.address
     mail["Subject"] = message.subject
     mail["Message-ID"] = f"<{message.notification_id}@{sender.rpartition('@')[2]}>"
+    mail["Importance"] = IMPORTANCE[message.urgency]
     mail["X-Anlan-Incident"] = message.incident_id
     mail.set_content(f"{message.text}\n\n通知编号 {message.notification_id}\n")
     return mail

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services.notify.domain import briefing, contact, notification, warning
+from services.notify.domain import briefing, contact, matter, notification, warning
 from services.runtime.codec import Codec
 from services.runtime.decider import Decider
 
@@ -38,7 +38,13 @@ NOTIFICATION_CODEC: Codec[notification.Event] = Codec(
     }
 )
 WARNING_CODEC: Codec[warning.Event] = Codec({"WarningDrafted.v1": warning.WarningDrafted})
-BRIEFING_CODEC: Codec[briefing.Event] = Codec({"BriefingTaken.v1": briefing.BriefingTaken})
+BRIEFING_CODEC: Codec[briefing.Event] = Codec(
+    {
+        "BriefingTaken.v1": briefing.BriefingTaken,
+        "CommanderNoted.v1": briefing.CommanderNoted,
+    }
+)
+MATTER_CODEC: Codec[matter.Event] = Codec({"MatterSettled.v1": matter.MatterSettled})
 
 CONTACT: Decider[contact.Command, contact.State, contact.Event] = Decider(
     category="contact",
@@ -68,4 +74,13 @@ BRIEFING: Decider[briefing.Command, briefing.State, briefing.Event] = Decider(
     evolve=briefing.evolve,
     codec=BRIEFING_CODEC,
 )
-CATEGORIES = tuple(decider.category for decider in (CONTACT, NOTIFICATION, WARNING, BRIEFING))
+MATTER: Decider[matter.Command, matter.State, matter.Event] = Decider(
+    category="matter",
+    initial=matter.INITIAL,
+    decide=matter.decide,
+    evolve=matter.evolve,
+    codec=MATTER_CODEC,
+)
+CATEGORIES = tuple(
+    decider.category for decider in (CONTACT, NOTIFICATION, WARNING, BRIEFING, MATTER)
+)

@@ -15,10 +15,11 @@ from sqlalchemy import func, select
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_random_exponential
 
 from services.notify.channels import TIMEOUT_S, Outgoing, Send, Undelivered
-from services.notify.domain import contact, notification
+from services.notify.domain import contact, matter, notification
 from services.notify.domain.contact import Channel
-from services.notify.domain.notification import Persistence
+from services.notify.domain.notification import Persistence, Urgency
 from services.notify.projections import NOTIFICATIONS
+from services.notify.rulebook import Manner
 from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
@@ -28,7 +29,7 @@ from services.runtime.store import StaleRevision
 from services.runtime.times import micros, of_micros
 
 # A channel that hangs, the mail server for one, takes no slot of another; an address that hangs
-# takes eight of its channel's.
+# takes eight of its channel's.  What is most urgent waits for no slot.
 SLOTS, SLOTS_OF_ADDRESS = 64, 8
 LEASE = timedelta(seconds=30)  # well over the longest attempt
 LOOK_AGAIN_S, PAUSE_S, FINISH_S = 30.0, 1.0, 3.0
@@ -40,14 +41,19 @@ log = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Delivery:
-    """One channel's worker.  ``new_id`` names claims: two processes must not share one."""
+    """One channel's worker: the most urgent first, then what is due first.
+
+    ``new_id`` names claims: two processes must not share one.
+    """
 
     channel: Channel
     senders: Mapping[Channel, Send]
     model: ReadModel
     contacts: CommandHandler[contact.Command, contact.State, contact.Event]
     notifications: CommandHandler[notification.Command, notification.State, notification.Event]
+    matters: CommandHandler[matter.Command, matter.State, matter.Event]
     persistence: Persistence
+    urgencies: Mapping[Urgency, Manner]
     now: Callable[[], datetime]
     new_id: Callable[[], UUID]
     lease: timedelta = LEASE
@@ -80,17 +86,18 @@ class Delivery:
         table = NOTIFICATIONS.c
         ours = (table.channel == self.channel, table.state == "pending")
         rank = func.row_number().over(
-            partition_by=table.address, order_by=(table.next_attempt_at, table.opened_position)
+            partition_by=table.address,
+            order_by=(table.rank, table.next_attempt_at, table.opened_position),
         )
         ranked = (
-            select(NOTIFICATIONS, rank.label("rank"))
+            select(NOTIFICATIONS, rank.label("turn"))
             .where(*ours, table.next_attempt_at <= moment)
             .subquery()
         )
         due = (
             select(ranked)
-            .where(ranked.c.rank <= 2 * SLOTS_OF_ADDRESS)
-            .order_by(ranked.c.next_attempt_at, ranked.c.opened_position)
+            .where(ranked.c.turn <= 2 * SLOTS_OF_ADDRESS)
+            .order_by(ranked.c.rank, ranked.c.next_attempt_at, ranked.c.opened_position)
             .limit(16 * SLOTS)
         )
         later = select(func.min(table.next_attempt_at)).where(*ours, table.next_attempt_at > moment)
@@ -99,10 +106,10 @@ class Delivery:
             return rows, of_micros(await connection.scalar(later))
 
     def _free_for(self, row: Any) -> bool:
-        return (
-            row.notification_id not in self._under_way
-            and len(self._under_way) < SLOTS
-            and self._busy[row.address] < SLOTS_OF_ADDRESS
+        if row.notification_id in self._under_way:
+            return False
+        return row.urgency == Urgency.FLASH or (
+            len(self._under_way) < SLOTS and self._busy[row.address] < SLOTS_OF_ADDRESS
         )
 
     def _begin(self, row: Any) -> None:
@@ -151,11 +158,14 @@ class Delivery:
 
     async def _send(self, row: Any) -> Written | None:
         key = row.notification_id
-        reached = contact.present(await self.contacts.state(row.contact_id))
+        known, settled = await asyncio.gather(
+            self.contacts.state(row.contact_id), self._settled(row.matter)
+        )
+        reached = contact.present(known)
         cause = Cause(
             command_id=self.new_id(),
             causation_id=row.event_id,
-            correlation_id=row.incident_id,
+            correlation_id=row.incident_id or key,
             actor=SELF,
             exercise=row.exercise,
         )
@@ -163,7 +173,11 @@ class Delivery:
         claimed = await self.notifications.handle(
             key,
             notification.StartAttempt(
-                contact=reached, persistence=self.persistence, lease=self.lease, now=moment
+                contact=reached,
+                settled=settled,
+                persistence=self._persistence(row),
+                lease=self.lease,
+                now=moment,
             ),
             cause,
         )
@@ -187,6 +201,7 @@ class Delivery:
             event_type=row.event_type,
             subject=row.subject,
             text=row.text,
+            urgency=Urgency(row.urgency),
             exercise=row.exercise,
         )
         try:
@@ -203,9 +218,15 @@ class Delivery:
         return notification.RecordFailure(
             attempt=attempt,
             error="".join(c if c.isprintable() else " " for c in error)[:LONGEST_ERROR],
-            persistence=self.persistence,
+            persistence=self._persistence(row),
             now=self.now(),
         )
+
+    async def _settled(self, about: str) -> int:
+        return await self.matters.state(about) if about else 0
+
+    def _persistence(self, row: Any) -> Persistence:
+        return self.urgencies[Urgency(row.urgency)].persistence(self.persistence)
 
     async def _record(self, key: str, outcome: notification.Command, cause: Cause) -> Written:
         """Record it, however long the store is away: forgetting it would send it again."""

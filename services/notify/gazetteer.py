@@ -9,20 +9,6 @@ from services.runtime.rejection import Invalid
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """What notify says of itself and of its superiors; versioned reference data.
-
-    ``above`` are the regions that the suite does not serve, but that its own lie in.
-    """
-
-    version: str
-    source: str
-    sender: str
-    sender_name: str
-    above: dict[str, Region]
-
-
-@dataclass(frozen=True, slots=True)
 class Gazetteer:
     regions: Regions
     above: dict[str, Region]

@@ -15,15 +15,16 @@ from anlan.notify.v1.notification_service_pb2_grpc import (
     add_NotificationServiceServicer_to_server,
 )
 from anlan.notify.v1.warning_service_pb2_grpc import add_WarningServiceServicer_to_server
-from services.notify import policies
 from services.notify.channels import Mail, Send, Webhook, webhook_client
-from services.notify.codec import BRIEFING, CATEGORIES, CONTACT, NOTIFICATION, WARNING
+from services.notify.codec import BRIEFING, CATEGORIES, CONTACT, MATTER, NOTIFICATION, WARNING
 from services.notify.delivery import Delivery
 from services.notify.domain.contact import Channel
-from services.notify.gazetteer import Gazetteer, Reference
+from services.notify.gazetteer import Gazetteer
+from services.notify.policies.news import subjects
 from services.notify.projections import NOTIFY
 from services.notify.reactions import Dispatch, Reactions
 from services.notify.relay import STREAM, SUBJECTS, public
+from services.notify.rulebook import Reference
 from services.notify.servicer.contact import ContactServicer
 from services.notify.servicer.notification import NotificationServicer
 from services.notify.servicer.warning import IncidentTypes, WarningServicer
@@ -76,13 +77,16 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
 
+    matters = CommandHandler(store, MATTER)
     reactions = Reactions(
         store=store,
         model=model,
         notifications=notifications,
         briefings=CommandHandler(store, BRIEFING),
+        matters=matters,
         dispatch=Dispatch(dispatch, store),
         gazetteer=gazetteer,
+        reference=about,
         now=now,
     )
     senders: dict[Channel, Send] = {Channel.WEBHOOK: Webhook(http), Channel.EMAIL: Mail(ours)}
@@ -94,18 +98,20 @@ async def serve(settings: Settings) -> None:
             model=model,
             contacts=contacts,
             notifications=notifications,
+            matters=matters,
             persistence=ours.persistence,
+            urgencies=about.urgencies,
             now=now,
             new_id=uuid4,
         )
 
-    async def listen(js: broker.JetStream, stream: str, category: str, concurrency: int) -> None:
+    async def listen(js: broker.JetStream, stream: str, *categories: str, concurrency: int) -> None:
         await broker.ensure_parking(js, PARKING, replicas=settings.nats_replicas)
         await inbox(
             js=js,
             stream=stream,
             durable="notify",
-            subjects=policies.subjects(category),
+            subjects=subjects(*categories),
             react=reactions.react,
             concurrency=concurrency,
         )
@@ -123,8 +129,11 @@ async def serve(settings: Settings) -> None:
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
         return [
             publish(js),
-            listen(js, "ANLAN_DISPATCH", "assignment", concurrency=8),
+            listen(
+                js, "ANLAN_DISPATCH", "assignment", "roll_call", "withdrawal", "aid", concurrency=8
+            ),
             listen(js, "ANLAN_COMMAND", "incident", concurrency=1),  # its opening first
+            listen(js, "ANLAN_RESOURCES", "unit", "stock", "shelter", "relief", concurrency=4),
         ]
 
     try:

@@ -25,6 +25,7 @@ from services.notify.codec import (
     BRIEFING_CODEC,
     CATEGORIES,
     CONTACT_CODEC,
+    MATTER_CODEC,
     NOTIFICATION_CODEC,
     WARNING_CODEC,
 )
@@ -66,6 +67,9 @@ NOTIFICATIONS = Table(
     Column("event_id", String, nullable=False),
     Column("subject", Text, nullable=False),
     Column("text", Text, nullable=False),
+    Column("urgency", String, nullable=False),
+    Column("rank", Integer, nullable=False),  # of its urgency: 0 is sent first
+    Column("matter", String, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("last_error", Text, nullable=False, default=""),
     Column("requested_at", BigInteger, nullable=False),
@@ -78,6 +82,7 @@ NOTIFICATIONS = Table(
     Column("revision", Integer, nullable=False),
     Column("position", BigInteger, nullable=False),
 )
+RANKS = {urgency: rank for rank, urgency in enumerate(notification.Urgency)}
 Index("notification_due", NOTIFICATIONS.c.channel, NOTIFICATIONS.c.next_attempt_at)
 Index("notification_by_state", NOTIFICATIONS.c.state, NOTIFICATIONS.c.opened_position)
 WARNINGS = Table(
@@ -106,11 +111,13 @@ def apply(connection: Connection, recorded: Recorded) -> None:
         case "warning":
             drafted = WARNING_CODEC.decode(recorded.type, recorded.data)
             connection.execute(insert(WARNINGS), _drafted(recorded, drafted))
+        case "matter":
+            MATTER_CODEC.decode(recorded.type, recorded.data)  # read from its stream when needed
         case _:
             BRIEFING_CODEC.decode(recorded.type, recorded.data)  # read from its stream when needed
 
 
-NOTIFY = Projection(name="notify.v2", categories=CATEGORIES, tables=METADATA, apply=apply)
+NOTIFY = Projection(name="notify.v3", categories=CATEGORIES, tables=METADATA, apply=apply)
 
 
 def _contact(connection: Connection, recorded: Recorded, event: contact.Event) -> None:
@@ -209,6 +216,9 @@ def _requested(recorded: Recorded, event: notification.NotificationRequested) ->
         "event_id": event.event_id,
         "subject": event.subject,
         "text": event.text,
+        "urgency": event.urgency,
+        "rank": RANKS[event.urgency],
+        "matter": event.matter,
         "requested_at": micros(event.requested_at),
         "next_attempt_at": micros(event.requested_at),
         "exercise": event.exercise,

@@ -168,6 +168,7 @@ def of_unit(event: unit.Event) -> tuple[str, Message | None]:
                 incident_id=event.incident_id,
                 point=_point(event.latitude, event.longitude),
                 accuracy_m=event.accuracy_m,
+                area_name=event.area_name,
                 occur_time=occur_time,
             )
         case whereabouts.UnitLeftHazardArea():
@@ -367,6 +368,15 @@ def of_stock(event: stock.Event) -> tuple[str, Message | None]:
                 items_version=event.items_version,
                 occur_time=occur_time,
             )
+        case stock.LotExpired(lot=lot):
+            return "", stock_pb.LotExpired(
+                depot_id=event.depot_id,
+                item=event.item,
+                lot_id=lot.lot_id,
+                quantity=lot.quantity,
+                expire_date="" if lot.expires_on is None else lot.expires_on.isoformat(),
+                occur_time=occur_time,
+            )
         case stock.StockFellBelowMinimum() | stock.StockRecovered():
             fell = isinstance(event, stock.StockFellBelowMinimum)
             crossed = stock_pb.StockFellBelowMinimum if fell else stock_pb.StockRecovered
@@ -533,6 +543,7 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
                 incident_id=event.incident_id,
                 from_adcode=event.from_adcode,
                 household_people=event.inside,
+                vacancies=event.vacancies,
                 occur_time=occur_time,
             )
         case shelter.PeopleSentOn():
@@ -553,6 +564,8 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
                 group_id=event.group_id,
                 people=event.people,
                 occupancy=event.occupancy,
+                vacancies=event.vacancies,
+                incident_id=event.incident_id,
                 occur_time=occur_time,
             )
         case shelter.ShelterNeedRaised():
@@ -581,6 +594,7 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
                 group_id=event.group_id,
                 people=event.people,
                 occupancy=event.occupancy,
+                vacancies=event.vacancies,
                 occur_time=occur_time,
             )
         case shelter.ShelterClosed():

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Select, select
 
 from services.notify.channels import Mail, Webhook, webhook_client
-from services.notify.codec import BRIEFING, CONTACT, NOTIFICATION
+from services.notify.codec import BRIEFING, CONTACT, MATTER, NOTIFICATION
 from services.notify.delivery import Delivery
 from services.notify.domain import contact as c
 from services.notify.domain import notification as n
@@ -36,7 +36,7 @@ from services.runtime.store import NO_STREAM, EventStore, Proposed
 from tests.notify import board
 from tests.notify.board import Board
 from tests.notify.facts import boat_crew, officer
-from tests.notify.test_cap import GAZETTEER
+from tests.notify.test_cap import ABOUT, GAZETTEER
 
 PATIENCE_S = 20.0
 LATER = count(2**40)
@@ -92,8 +92,10 @@ class Bench:
                 model=model,
                 notifications=notifications,
                 briefings=CommandHandler(store, BRIEFING),
+                matters=CommandHandler(store, MATTER),
                 dispatch=Dispatch(await _peer(standing_in, stack), store),
                 gazetteer=GAZETTEER,
+                reference=ABOUT,
                 now=now,
             ),
             board=standing_in,
@@ -125,7 +127,9 @@ class Bench:
                 model=self.model,
                 contacts=self.contacts,
                 notifications=self.notifications,
+                matters=CommandHandler(self.store, MATTER),
                 persistence=persistence,
+                urgencies=ABOUT.urgencies,
                 now=clock,
                 new_id=uuid4,
                 lease=lease,
@@ -153,7 +157,9 @@ class Bench:
         )
         await self.contacts.handle(contact.contact_id, command, cause())
 
-    async def request(self, contact: Contact, exercise: str = "") -> str:
+    async def request(
+        self, contact: Contact, exercise: str = "", urgency: n.Urgency = n.Urgency.ROUTINE
+    ) -> str:
         """Request a notification for ``contact``; return its id."""
         key = str(uuid4())
         command = n.RequestNotification(
@@ -166,6 +172,10 @@ class Bench:
             event_id=str(uuid4()),
             subject="出动命令",
             text="boat-3 立即赶赴安江镇。",
+            urgency=urgency,
+            matter="",
+            news_position=0,
+            stale=False,
             occurred_at=now(),
             now=now(),
         )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from services.notify.domain.contact import Audience, Channel, Contact
-from services.notify.domain.notification import NotificationRequested, RequestNotification
-from services.notify.domain.warning import Category, Certainty, Color, Content, Urgency
+from services.notify.domain.notification import NotificationRequested, RequestNotification, Urgency
+from services.notify.domain.warning import Category, Certainty, Color, Content
+from services.notify.domain.warning import Urgency as CapUrgency
 from services.runtime.actor import Actor
 
 NOW = datetime(2025, 7, 1, 19, 10, tzinfo=UTC)
@@ -56,6 +57,10 @@ def request(contact: Contact = boat_crew, exercise: str = "") -> RequestNotifica
         event_id="e1",
         subject="出动命令：boat-3 赶赴安江镇",
         text="boat-3 立即赶赴安江镇。",
+        urgency=Urgency.IMMEDIATE,
+        matter="order.a1",
+        news_position=100,
+        stale=False,
         occurred_at=NOW,
         now=NOW,
     )
@@ -75,6 +80,9 @@ requested = NotificationRequested(
     text="boat-3 立即赶赴安江镇。",
     occurred_at=NOW,
     requested_at=NOW,
+    urgency=Urgency.IMMEDIATE,
+    matter="order.a1",
+    news_position=100,
 )
 content = Content(
     incident_id="i1",
@@ -83,7 +91,7 @@ content = Content(
     type_name="暴雨",
     types_version="GB/T 35561-2017",
     color=Color.ORANGE,
-    urgency=Urgency.EXPECTED,
+    urgency=CapUrgency.EXPECTED,
     certainty=Certainty.LIKELY,
     headline="洪江市气象台发布暴雨橙色预警",
     description="未来3小时安江镇雨量将达50毫米以上。",

@@ -14,7 +14,8 @@ from lxml import etree
 
 from services.notify import cap
 from services.notify.domain.warning import NOT_IN_XML, Category, Certainty, Color, Content, Urgency
-from services.notify.gazetteer import Gazetteer, Reference
+from services.notify.gazetteer import Gazetteer
+from services.notify.rulebook import Reference
 from services.runtime import reference
 from services.runtime.place import Regions
 from services.runtime.settings import REPOSITORY

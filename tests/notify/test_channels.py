@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from services.notify.channels import Mail, Outgoing, Undelivered, Webhook, compose, webhook_client
+from services.notify.domain.notification import Urgency
 from services.notify.settings import NotifySettings
 from tests.notify.receivers import Hook, Mailbox
 
@@ -17,6 +18,7 @@ outgoing = Outgoing(
     incident_id="i1",
     event_type="anlan.events.v1.UnitDispatched",
     subject="【演练】出动命令：boat-3 赶赴湖南省怀化市洪江市安江镇下坪村三组下坪村三组下坪村三组",
+    urgency=Urgency.FLASH,
     text="【演练】boat-3 立即赶赴安江镇。",
     exercise="drill-7",
 )
@@ -41,6 +43,7 @@ async def test_a_webhook_gets_json_and_the_key_that_marks_repetitions(webhook: W
         "event_type": "anlan.events.v1.UnitDispatched",
         "subject": outgoing.subject,
         "text": outgoing.text,
+        "urgency": "flash",
         "exercise": "drill-7",
         "acknowledge": {
             "rpc": "anlan.notify.v1.NotificationService/AcknowledgeNotification",

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.notify.domain import notification as n
 from services.notify.domain.contact import Contact
-from services.notify.policies import within_fence
+from services.notify.policies.audience import within_fence
 from tests.notify.facts import NOW, SECOND, boat_crew, request
 
 drills = st.sampled_from(["", "drill-7", "drill-8"])
@@ -28,7 +28,7 @@ def outcome(contact: Contact, at_send: Contact | None, exercise: str) -> list[n.
         state = n.evolve(state, event)
     if isinstance(state, n.Pending):
         claim = n.StartAttempt(
-            contact=at_send, persistence=n.Persistence(), lease=30 * SECOND, now=NOW
+            contact=at_send, settled=0, persistence=n.Persistence(), lease=30 * SECOND, now=NOW
         )
         events += n.decide(claim, state)
     return events

@@ -34,8 +34,10 @@ LEASE = 30 * SECOND
 crew = Actor(subject="li", roles=("crew",), jurisdiction="431226")
 
 
-def start(at: datetime = NOW, contact: Contact | None = boat_crew) -> StartAttempt:
-    return StartAttempt(contact=contact, persistence=TWICE, lease=LEASE, now=at)
+def start(
+    at: datetime = NOW, contact: Contact | None = boat_crew, settled: int = 0
+) -> StartAttempt:
+    return StartAttempt(contact=contact, settled=settled, persistence=TWICE, lease=LEASE, now=at)
 
 
 def started(attempt: int, at: datetime = NOW) -> AttemptStarted:
@@ -141,6 +143,28 @@ def test_a_removed_contact_is_sent_nothing_more() -> None:
 def test_the_fence_is_asked_again_before_sending() -> None:
     for_drills = replace(boat_crew, exercise_only=True)
     given(requested).when(start(contact=for_drills)).then(suppressed("EXERCISE_FENCE"))
+
+
+def test_what_is_settled_since_is_sent_no_more() -> None:
+    given(requested).when(start(settled=101)).then(suppressed("SETTLED"))
+    failed_once = (requested, started(1), failed(1, NOW + SECOND))
+    later = start(NOW + SECOND, settled=101)
+    over = NotificationSuppressed(notification_id="n1", reason="SETTLED", occurred_at=NOW + SECOND)
+    given(*failed_once).when(later).then(over)
+
+
+def test_what_settles_it_by_itself_or_came_before_does_not_hold_it_back() -> None:
+    for settled in (0, 99, 100):
+        given(requested).when(start(settled=settled)).then(started(1))
+
+
+def test_what_has_no_matter_is_never_settled() -> None:
+    about_nothing = replace(requested, matter="", news_position=0)
+    given(about_nothing).when(start(settled=10**9)).then(started(1))
+
+
+def test_what_is_read_too_late_is_on_record_only() -> None:
+    given().when(replace(request(), stale=True)).then(requested, suppressed("STALE"))
 
 
 def test_the_channel_has_taken_it() -> None:

@@ -17,6 +17,7 @@ from tests.notify.facts import NOW, SECOND, boat_crew, officer, request
 
 PERSISTENCE = n.Persistence(base=SECOND, max_attempts=3)
 LEASE = 30 * SECOND
+NEWS = request().news_position
 ENDS = (n.NotificationSuppressed, n.NotificationAcknowledged, n.NotificationSent)
 
 
@@ -26,6 +27,7 @@ class Life(RuleBasedStateMachine):
     @initialize(exercise=st.sampled_from(["", "drill-7"]), for_drills=st.booleans())
     def begin(self, *, exercise: str, for_drills: bool) -> None:
         self.exercise = exercise
+        self.settled = 0
         self.now = NOW
         self.history: list[n.Event] = []
         self.state: n.State = n.INITIAL
@@ -51,10 +53,15 @@ class Life(RuleBasedStateMachine):
     @rule()
     def a_process_claims_and_sends(self) -> None:
         command = n.StartAttempt(
-            contact=self.contact, persistence=PERSISTENCE, lease=LEASE, now=self.now
+            contact=self.contact,
+            settled=self.settled,
+            persistence=PERSISTENCE,
+            lease=LEASE,
+            now=self.now,
         )
         for event in self.obey(command):
             if isinstance(event, n.AttemptStarted):
+                assert self.settled <= NEWS
                 assert self.contact is not None
                 assert self.contact.may_hear(self.exercise)
                 self.claims.append(event.attempt)
@@ -95,6 +102,10 @@ class Life(RuleBasedStateMachine):
     def the_contact_changes(self, *, for_drills: bool) -> None:
         self.contact = replace(boat_crew, exercise_only=for_drills)
 
+    @rule(by=st.integers(-1, 1))
+    def its_matter_is_settled(self, by: int) -> None:
+        self.settled = max(self.settled, NEWS + by)
+
     @rule()
     def the_contact_goes(self) -> None:
         self.contact = None
@@ -132,7 +143,13 @@ class Life(RuleBasedStateMachine):
                 break
             now = max(now, state.due)
             events: Any = n.decide(
-                n.StartAttempt(contact=self.contact, persistence=PERSISTENCE, lease=LEASE, now=now),
+                n.StartAttempt(
+                    contact=self.contact,
+                    settled=self.settled,
+                    persistence=PERSISTENCE,
+                    lease=LEASE,
+                    now=now,
+                ),
                 state,
             )
             for event in events:

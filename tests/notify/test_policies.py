@@ -13,15 +13,22 @@ from anlan.dispatch.v1 import assignment_service_pb2 as dispatch_pb
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
-from services.notify import policies
 from services.notify.domain.briefing import BriefingTaken
-from services.notify.policies import Crew, DutyOfficers, Involved, News, Person
+from services.notify.policies import news as policies
+from services.notify.policies.audience import (
+    Crew,
+    DutyOfficers,
+    Involved,
+    Person,
+    was_on,
+)
+from services.notify.policies.news import News
 from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
 from tests.notify.board import assignment
 from tests.notify.facts import NOW
-from tests.notify.test_cap import GAZETTEER
+from tests.notify.test_cap import ABOUT, GAZETTEER
 
 noted = BriefingTaken(
     incident_id="i1",
@@ -59,7 +66,14 @@ def event(message: Message, exercise: str = "") -> Recorded:
 
 
 def news(message: Message, exercise: str = "", known: BriefingTaken | None = noted) -> News:
-    return policies.news(event(message, exercise), message, "431281102", known, GAZETTEER)
+    return policies.news(
+        event(message, exercise),
+        message,
+        "431281102",
+        briefing=known,
+        gazetteer=GAZETTEER,
+        nearly_full_percent=ABOUT.shelter_nearly_full_percent,
+    )
 
 
 def test_the_crew_reads_where_what_when_and_who_orders() -> None:
@@ -96,6 +110,17 @@ def test_a_subject_is_one_line_and_short() -> None:
         assert len(notice.subject) <= policies.LONGEST_SUBJECT
 
 
+CATEGORIES = (
+    "assignment",
+    "roll_call",
+    "withdrawal",
+    "aid",
+    "incident",
+    "unit",
+    "stock",
+    "shelter",
+    "relief",
+)
 STAMP = to_proto(NOW)
 III, IV = command_pb.RESPONSE_LEVEL_III, command_pb.RESPONSE_LEVEL_IV
 everybody = (DutyOfficers("431281102"), Involved("i1"))
@@ -305,7 +330,7 @@ def test_a_transfer_is_told_with_its_own_instant() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "open_position", "position", "was_on"),
+    ("state", "open_position", "position", "expected"),
     [
         ("DISPATCHED", 10, 11, True),
         ("ON_SCENE", 10, 900, True),
@@ -314,6 +339,10 @@ def test_a_transfer_is_told_with_its_own_instant() -> None:
         ("CLEARED", 10, 99, False),
         ("DECLINED", 10, 99, False),
         ("CANCELLED", 10, 99, False),
+        ("DIVERTED", 10, 99, False),
+        ("WITHDRAWN", 10, 99, False),
+        ("DIVERTED", 10, 101, True),
+        ("WITHDRAWN", 10, 101, True),
         ("CLEARED", 10, 101, True),
         ("CLEARED", 101, 140, False),
     ],
@@ -322,20 +351,18 @@ def test_a_unit_is_on_the_incident_from_its_order_until_it_is_free(
     state: str,
     open_position: int,
     position: int,
-    was_on: bool,  # noqa: FBT001
+    expected: bool,  # noqa: FBT001
 ) -> None:
     number = dispatch_pb.AssignmentState.Value(f"ASSIGNMENT_STATE_{state}")
     said = assignment("boat-3", state=number, open_position=open_position, position=position)
-    assert policies.was_on(said, 100) is was_on
+    assert was_on(said, 100) is expected
 
 
 @pytest.mark.parametrize("state", ["REQUESTED", "REFUSED", "CANCELLED"])
 def test_a_unit_that_was_never_had_was_never_on_the_incident(state: str) -> None:
     number = dispatch_pb.AssignmentState.Value(f"ASSIGNMENT_STATE_{state}")
-    assert not policies.was_on(assignment("boat-3", state=number, dispatched=False), 100)
-    assert not policies.was_on(
-        assignment("boat-3", state=number, position=101, dispatched=False), 100
-    )
+    assert not was_on(assignment("boat-3", state=number, dispatched=False), 100)
+    assert not was_on(assignment("boat-3", state=number, position=101, dispatched=False), 100)
 
 
 def test_what_concerns_nobody_here_is_passed_over() -> None:
@@ -354,5 +381,23 @@ def test_the_region_is_the_destination_else_the_subjects() -> None:
 def test_we_listen_where_our_events_come() -> None:
     assert "anlan.*.assignment.UnitDispatched.>" in policies.subjects("assignment")
     assert "anlan.*.incident.CommandTransferred.>" in policies.subjects("incident")
-    every = [*policies.subjects("assignment"), *policies.subjects("incident")]
-    assert len(every) == len(policies.MESSAGES)
+    every = policies.subjects(*CATEGORIES)
+    assert len(every) == len(set(every)) == len(policies.MESSAGES)
+
+
+def test_every_event_that_somebody_is_told_of_has_its_urgency() -> None:
+    names = {name.rpartition(".")[2] for name in policies.MESSAGES}
+    only_remembered = {
+        "IncidentOpened",
+        "ResponseMatched",
+        "DeadlineMet",
+        "DeadlineLifted",
+        "TaskCompleted",
+        "TaskCancelled",
+        "AidEnded",
+        "UnitLeftHazardArea",
+        "StockRecovered",
+        "PeopleDischarged",
+        "VillageRelieved",
+    }
+    assert set(ABOUT.urgency_of) == names - only_remembered

@@ -76,6 +76,7 @@ def test_a_shelter_says_how_many_are_in_it(told: list[Publication]) -> None:
     )
 
     assert (admitted.people, admitted.occupancy) == (4, 4)
+    assert admitted.HasField("vacancies")
 
 
 def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
@@ -84,6 +85,7 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
     assert names == {
         "UnitRegistered",
         "UnitPutInService",
+        "LotExpired",
         "UnitPutOutOfService",
         "UnitReserved",
         "UnitReleased",

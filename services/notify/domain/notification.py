@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import assert_never
 
 from services.notify.domain.contact import Channel, Contact
@@ -20,6 +21,20 @@ from services.runtime.actor import Actor
 from services.runtime.rejection import Forbidden, NotFound, Rejection
 
 EXERCISE_FENCE, CONTACT_REMOVED = "EXERCISE_FENCE", "CONTACT_REMOVED"
+SETTLED, STALE = "SETTLED", "STALE"
+
+
+class Urgency(StrEnum):
+    """How urgent a telegram is (电报紧急程度), the most urgent first."""
+
+    FLASH = "flash"
+    """特提: lives of our own people."""
+    IMMEDIATE = "immediate"
+    """特急"""
+    PRIORITY = "priority"
+    """加急"""
+    ROUTINE = "routine"
+    """平急"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +57,12 @@ class Persistence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestNotification:
-    """``exercise`` is the drill that the event belongs to, ``adcode`` the region it is about."""
+    """``exercise`` is the drill that the event belongs to, ``adcode`` the region it is about.
+
+    ``matter`` is what it is about as far as that can be settled, ``news_position`` where in the log
+    the event stands: settled later than that, it is told no more.  ``stale`` is what was read so
+    long after it happened that telling it would mislead: it is kept on record only.
+    """
 
     notification_id: str
     contact: Contact
@@ -53,15 +73,23 @@ class RequestNotification:
     event_id: str
     subject: str
     text: str
+    urgency: Urgency
+    matter: str
+    news_position: int
+    stale: bool
     occurred_at: datetime
     now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartAttempt:
-    """``contact`` is as it is now, None if it is no longer there."""
+    """``contact`` is as it is now, None if it is no longer there.
+
+    ``settled`` is how far the log was when the matter was last settled.
+    """
 
     contact: Contact | None
+    settled: int
     persistence: Persistence
     lease: timedelta
     now: datetime
@@ -112,7 +140,10 @@ Command = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRequested:
-    """``occurred_at`` is when the fact happened, ``requested_at`` when we were to tell it."""
+    """``occurred_at`` is when the fact happened, ``requested_at`` when we were to tell it.
+
+    An old log knows neither urgencies nor matters.
+    """
 
     notification_id: str
     contact_id: str
@@ -127,11 +158,17 @@ class NotificationRequested:
     text: str
     occurred_at: datetime
     requested_at: datetime
+    urgency: Urgency = Urgency.ROUTINE
+    matter: str = ""
+    news_position: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationSuppressed:
-    """``reason``: EXERCISE_FENCE, a drill and a live contact; CONTACT_REMOVED."""
+    """``reason`` is EXERCISE_FENCE, a drill and a live contact; CONTACT_REMOVED; SETTLED or STALE.
+
+    SETTLED: it was over before it could be sent.  STALE: it was read too long after it happened.
+    """
 
     notification_id: str
     reason: str
@@ -223,6 +260,8 @@ class About:
     incident_id: str
     adcode: str
     exercise: str
+    matter: str = ""
+    news_position: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,10 +338,15 @@ def request(command: RequestNotification) -> list[Event]:
         text=command.text,
         occurred_at=command.occurred_at,
         requested_at=command.now,
+        urgency=command.urgency,
+        matter=command.matter,
+        news_position=command.news_position,
     )
-    if command.contact.may_hear(command.exercise):
-        return [requested]
-    return [requested, _suppressed(command.notification_id, EXERCISE_FENCE, command.now)]
+    if not command.contact.may_hear(command.exercise):
+        return [requested, _suppressed(command.notification_id, EXERCISE_FENCE, command.now)]
+    if command.stale:
+        return [requested, _suppressed(command.notification_id, STALE, command.now)]
+    return [requested]
 
 
 def start(command: StartAttempt, state: State) -> list[Event]:
@@ -320,6 +364,8 @@ def start(command: StartAttempt, state: State) -> list[Event]:
                 return [_suppressed(about.notification_id, CONTACT_REMOVED, command.now)]
             if not contact.may_hear(about.exercise):
                 return [_suppressed(about.notification_id, EXERCISE_FENCE, command.now)]
+            if about.matter and about.news_position < command.settled:
+                return [_suppressed(about.notification_id, SETTLED, command.now)]
             if state.tries >= command.persistence.max_attempts:
                 return [_parked(state, "the last attempt has no outcome", command.now)]
             return [
@@ -447,6 +493,8 @@ def evolve(state: State, event: Event) -> State:
                 incident_id=event.incident_id,
                 adcode=event.adcode,
                 exercise=event.exercise,
+                matter=event.matter,
+                news_position=event.news_position,
             ),
             due=event.requested_at,
         )

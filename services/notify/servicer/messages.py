@@ -11,6 +11,7 @@ from anlan.notify.v1 import contact_service_pb2 as contact_pb
 from anlan.notify.v1 import notification_service_pb2 as notification_pb
 from anlan.notify.v1 import warning_service_pb2 as warning_pb
 from services.notify.domain.contact import Audience, Channel
+from services.notify.domain.notification import Urgency as NotificationUrgency
 from services.notify.domain.warning import Category, Certainty, Color, Content, Urgency
 from services.runtime.times import of_micros, to_proto
 
@@ -29,6 +30,12 @@ STATES = {
     "acknowledged": notification_pb.NOTIFICATION_STATE_ACKNOWLEDGED,
     "parked": notification_pb.NOTIFICATION_STATE_PARKED,
     "suppressed": notification_pb.NOTIFICATION_STATE_SUPPRESSED,
+}
+NOTIFICATION_URGENCIES = {
+    NotificationUrgency.FLASH: notification_pb.NOTIFICATION_URGENCY_FLASH,
+    NotificationUrgency.IMMEDIATE: notification_pb.NOTIFICATION_URGENCY_IMMEDIATE,
+    NotificationUrgency.PRIORITY: notification_pb.NOTIFICATION_URGENCY_PRIORITY,
+    NotificationUrgency.ROUTINE: notification_pb.NOTIFICATION_URGENCY_ROUTINE,
 }
 COLORS = {
     Color.BLUE: warning_pb.WARNING_COLOR_BLUE,
@@ -61,6 +68,7 @@ CATEGORIES = {
 }
 AUDIENCE_OF = {value: key for key, value in AUDIENCES.items()}
 CHANNEL_OF = {value: key for key, value in CHANNELS.items()}
+NOTIFICATION_URGENCY_OF = {value: key for key, value in NOTIFICATION_URGENCIES.items()}
 STATE_OF = {value: key for key, value in STATES.items()}
 COLOR_OF = {value: key for key, value in COLORS.items()}
 URGENCY_OF = {value: key for key, value in URGENCIES.items()}
@@ -103,6 +111,7 @@ def notification(row: Any) -> notification_pb.Notification:
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
+        urgency=NOTIFICATION_URGENCIES[NotificationUrgency(row.urgency)],
     )
 
 

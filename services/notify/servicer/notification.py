@@ -87,6 +87,9 @@ class NotificationServicer(NotificationServiceServicer):
         if request.state:
             state = messages.STATE_OF[request.state]
             statement = statement.where(NOTIFICATIONS.c.state == state)
+        if request.urgency:
+            urgency = messages.NOTIFICATION_URGENCY_OF[request.urgency]
+            statement = statement.where(NOTIFICATIONS.c.urgency == urgency)
         if request.incident_id:
             statement = statement.where(NOTIFICATIONS.c.incident_id == request.incident_id)
         if request.contact_id:
@@ -102,6 +105,6 @@ class NotificationServicer(NotificationServiceServicer):
         return response
 
     async def _story(self, notification_id: str) -> str:
-        """Return the incident that the notification is about."""
+        """Return the incident that the notification is about; of none its own id."""
         state = await self.notifications.state(notification_id)
-        return notification_id if state is None else state.about.incident_id
+        return notification_id if state is None else state.about.incident_id or notification_id

@@ -13,8 +13,9 @@ from anlan.notify.v1 import warning_service_pb2 as pb
 from anlan.notify.v1.warning_service_pb2_grpc import WarningServiceServicer
 from services.notify import cap
 from services.notify.domain import warning
-from services.notify.gazetteer import Gazetteer, Reference
+from services.notify.gazetteer import Gazetteer
 from services.notify.projections import WARNINGS
+from services.notify.rulebook import Reference
 from services.notify.servicer import messages
 from services.runtime import call, paging, reading
 from services.runtime.handle import CommandHandler, derived_id

@@ -46,6 +46,7 @@ class EnterHazardArea:
     accuracy_m: float | None
     source: str
     occurred_at: datetime
+    area_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ class UnitEnteredHazardArea:
     accuracy_m: float | None
     source: str
     occurred_at: datetime
+    area_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +158,7 @@ def decide(command: Command, adcode: str, state: Whereabouts) -> list[Event]:
                     accuracy_m=command.accuracy_m,
                     source=command.source,
                     occurred_at=command.occurred_at,
+                    area_name=command.area_name,
                 )
             ]
         case LeaveHazardArea():

@@ -120,6 +120,7 @@ class Crossings:
         assert drawn_at is not None
         self._known.drawn[row.hazard_area_id] = Area.drawn(
             row.hazard_area_id,
+            name=row.name,
             incident_id=row.incident_id,
             exercise=row.exercise,
             drawn_at=drawn_at,
@@ -141,6 +142,7 @@ class Crossings:
             longitude=fix.longitude,
             accuracy_m=fix.accuracy_m,
             source=fix.source,
+            area_name=area.name,
             occurred_at=max(fix.fixed_at, area.drawn_at),
         )
         cause = _cause("entered", area, fix.unit_id, fix.source, fix.fixed_at)

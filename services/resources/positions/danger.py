@@ -26,6 +26,7 @@ class Area:
     """
 
     hazard_area_id: str
+    name: str
     incident_id: str
     exercise: str
     drawn_at: datetime
@@ -38,6 +39,7 @@ class Area:
         cls,
         hazard_area_id: str,
         *,
+        name: str,
         incident_id: str,
         exercise: str,
         drawn_at: datetime,
@@ -50,7 +52,7 @@ class Area:
         edge = outline.buffer(margin_m / METRES_OF_A_DEGREE / across)
         shapely.prepare(outline)
         shapely.prepare(edge)
-        return cls(hazard_area_id, incident_id, exercise, drawn_at, position, outline, edge)
+        return cls(hazard_area_id, name, incident_id, exercise, drawn_at, position, outline, edge)
 
 
 class Areas:

@@ -22,20 +22,25 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from anlan.command.v1 import figure_pb2 as anlan_dot_command_dot_v1_dot_figure__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/events/v1/deadline_events.proto\x12\x0f\x61nlan.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\x0e\x44\x65\x61\x64lineWarned\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x61\x64line_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x0f\n\x07percent\x18\x05 \x01(\x05\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8b\x01\n\x0e\x44\x65\x61\x64lineMissed\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x61\x64line_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa8\x01\n\x0b\x44\x65\x61\x64lineMet\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x61\x64line_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\x12\x0c\n\x04late\x18\x06 \x01(\x08\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%anlan/events/v1/deadline_events.proto\x12\x0f\x61nlan.events.v1\x1a\x1d\x61nlan/command/v1/figure.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n\x0e\x44\x65\x61\x64lineWarned\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x61\x64line_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x0f\n\x07percent\x18\x05 \x01(\x05\x12,\n\x08\x64ue_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8b\x01\n\x0e\x44\x65\x61\x64lineMissed\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x61\x64line_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa8\x01\n\x0b\x44\x65\x61\x64lineMet\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x61\x64line_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\trecipient\x18\x04 \x01(\t\x12\x10\n\x08\x65vidence\x18\x05 \x01(\t\x12\x0c\n\x04late\x18\x06 \x01(\x08\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"x\n\x0e\x44\x65\x61\x64lineLifted\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65\x61\x64line_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb3\x02\n\x14\x43oncealmentSuspected\x12\x13\n\x0bincident_id\x18\x01 \x01(\t\x12\x1b\n\x13situation_report_id\x18\x02 \x01(\t\x12\x0e\n\x06number\x18\x03 \x01(\x05\x12\x11\n\trecipient\x18\x04 \x01(\t\x12(\n\x06metric\x18\x05 \x01(\x0e\x32\x18.anlan.command.v1.Metric\x12\x0f\n\x07\x66\x61\x63t_id\x18\x06 \x01(\t\x12\x13\n\x0bknown_value\x18\x07 \x01(\x03\x12.\n\nknown_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0ereported_value\x18\t \x01(\x03\x12.\n\noccur_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'anlan.events.v1.deadline_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DEADLINEWARNED']._serialized_start=92
-  _globals['_DEADLINEWARNED']._serialized_end=294
-  _globals['_DEADLINEMISSED']._serialized_start=297
-  _globals['_DEADLINEMISSED']._serialized_end=436
-  _globals['_DEADLINEMET']._serialized_start=439
-  _globals['_DEADLINEMET']._serialized_end=607
+  _globals['_DEADLINEWARNED']._serialized_start=123
+  _globals['_DEADLINEWARNED']._serialized_end=325
+  _globals['_DEADLINEMISSED']._serialized_start=328
+  _globals['_DEADLINEMISSED']._serialized_end=467
+  _globals['_DEADLINEMET']._serialized_start=470
+  _globals['_DEADLINEMET']._serialized_end=638
+  _globals['_DEADLINELIFTED']._serialized_start=640
+  _globals['_DEADLINELIFTED']._serialized_end=760
+  _globals['_CONCEALMENTSUSPECTED']._serialized_start=763
+  _globals['_CONCEALMENTSUSPECTED']._serialized_end=1070
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+import anlan.command.v1.figure_pb2
 import builtins
 import google.protobuf.descriptor
 import google.protobuf.message
@@ -127,3 +128,82 @@ class DeadlineMet(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["deadline_id", b"deadline_id", "evidence", b"evidence", "incident_id", b"incident_id", "late", b"late", "name", b"name", "occur_time", b"occur_time", "recipient", b"recipient"]) -> None: ...
 
 Global___DeadlineMet: typing_extensions.TypeAlias = DeadlineMet
+
+@typing.final
+class DeadlineLifted(google.protobuf.message.Message):
+    """A clock is no longer owed, or no longer to be made good where it was missed."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    DEADLINE_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    deadline_id: builtins.str
+    name: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        deadline_id: builtins.str = ...,
+        name: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["deadline_id", b"deadline_id", "incident_id", b"incident_id", "name", b"name", "occur_time", b"occur_time"]) -> None: ...
+
+Global___DeadlineLifted: typing_extensions.TypeAlias = DeadlineLifted
+
+@typing.final
+class ConcealmentSuspected(google.protobuf.message.Message):
+    """A situation report says less than was known when it was submitted (疑似瞒报): somebody must
+    look, and correct it.  Once for each fact.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    SITUATION_REPORT_ID_FIELD_NUMBER: builtins.int
+    NUMBER_FIELD_NUMBER: builtins.int
+    RECIPIENT_FIELD_NUMBER: builtins.int
+    METRIC_FIELD_NUMBER: builtins.int
+    FACT_ID_FIELD_NUMBER: builtins.int
+    KNOWN_VALUE_FIELD_NUMBER: builtins.int
+    KNOWN_TIME_FIELD_NUMBER: builtins.int
+    REPORTED_VALUE_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    situation_report_id: builtins.str
+    number: builtins.int
+    """Of the report, in its series."""
+    recipient: builtins.str
+    metric: anlan.command.v1.figure_pb2.Metric.ValueType
+    fact_id: builtins.str
+    """The fact that was known."""
+    known_value: builtins.int
+    reported_value: builtins.int
+    @property
+    def known_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        situation_report_id: builtins.str = ...,
+        number: builtins.int = ...,
+        recipient: builtins.str = ...,
+        metric: anlan.command.v1.figure_pb2.Metric.ValueType = ...,
+        fact_id: builtins.str = ...,
+        known_value: builtins.int = ...,
+        known_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        reported_value: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["known_time", b"known_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["fact_id", b"fact_id", "incident_id", b"incident_id", "known_time", b"known_time", "known_value", b"known_value", "metric", b"metric", "number", b"number", "occur_time", b"occur_time", "recipient", b"recipient", "reported_value", b"reported_value", "situation_report_id", b"situation_report_id"]) -> None: ...
+
+Global___ConcealmentSuspected: typing_extensions.TypeAlias = ConcealmentSuspected

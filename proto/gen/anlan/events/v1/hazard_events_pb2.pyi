@@ -140,10 +140,13 @@ class UnitEnteredHazardArea(google.protobuf.message.Message):
     POINT_FIELD_NUMBER: builtins.int
     ACCURACY_M_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    AREA_NAME_FIELD_NUMBER: builtins.int
     unit_id: builtins.str
     hazard_area_id: builtins.str
     incident_id: builtins.str
     accuracy_m: builtins.float
+    area_name: builtins.str
+    """What the area is called; empty in old events."""
     @property
     def point(self) -> anlan.type.v1.place_pb2.Point: ...
     @property
@@ -159,9 +162,10 @@ class UnitEnteredHazardArea(google.protobuf.message.Message):
         point: anlan.type.v1.place_pb2.Point | None = ...,
         accuracy_m: builtins.float | None = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        area_name: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_accuracy_m", b"_accuracy_m", "accuracy_m", b"accuracy_m", "occur_time", b"occur_time", "point", b"point"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_accuracy_m", b"_accuracy_m", "accuracy_m", b"accuracy_m", "hazard_area_id", b"hazard_area_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "point", b"point", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_accuracy_m", b"_accuracy_m", "accuracy_m", b"accuracy_m", "area_name", b"area_name", "hazard_area_id", b"hazard_area_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "point", b"point", "unit_id", b"unit_id"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["_accuracy_m", b"_accuracy_m"]) -> typing.Literal["accuracy_m"] | None: ...
 
 Global___UnitEnteredHazardArea: typing_extensions.TypeAlias = UnitEnteredHazardArea

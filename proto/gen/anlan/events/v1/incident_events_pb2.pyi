@@ -151,6 +151,69 @@ class ResponseLevelChanged(google.protobuf.message.Message):
 Global___ResponseLevelChanged: typing_extensions.TypeAlias = ResponseLevelChanged
 
 @typing.final
+class ResponseMismatched(google.protobuf.message.Message):
+    """The response level, or that there is none, does not fit the confirmed grade: somebody must look."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    GRADE_FIELD_NUMBER: builtins.int
+    LEVEL_FIELD_NUMBER: builtins.int
+    FITTING_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
+    """Unspecified where no response is active."""
+    @property
+    def fitting(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[anlan.command.v1.incident_pb2.ResponseLevel.ValueType]:
+        """The levels that would fit; empty where none need be active."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
+        fitting: collections.abc.Iterable[anlan.command.v1.incident_pb2.ResponseLevel.ValueType] | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["fitting", b"fitting", "grade", b"grade", "incident_id", b"incident_id", "level", b"level", "occur_time", b"occur_time"]) -> None: ...
+
+Global___ResponseMismatched: typing_extensions.TypeAlias = ResponseMismatched
+
+@typing.final
+class ResponseMatched(google.protobuf.message.Message):
+    """The response level fits the grade again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    GRADE_FIELD_NUMBER: builtins.int
+    LEVEL_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    incident_id: builtins.str
+    grade: anlan.command.v1.incident_pb2.Grade.ValueType
+    level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        incident_id: builtins.str = ...,
+        grade: anlan.command.v1.incident_pb2.Grade.ValueType = ...,
+        level: anlan.command.v1.incident_pb2.ResponseLevel.ValueType = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["grade", b"grade", "incident_id", b"incident_id", "level", b"level", "occur_time", b"occur_time"]) -> None: ...
+
+Global___ResponseMatched: typing_extensions.TypeAlias = ResponseMatched
+
+@typing.final
 class ResponseTerminated(google.protobuf.message.Message):
     """The response ended."""
 

@@ -59,6 +59,7 @@ class PeopleAdmitted(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     FROM_ADCODE_FIELD_NUMBER: builtins.int
     HOUSEHOLD_PEOPLE_FIELD_NUMBER: builtins.int
+    VACANCIES_FIELD_NUMBER: builtins.int
     shelter_id: builtins.str
     group_id: builtins.str
     people: builtins.int
@@ -68,6 +69,8 @@ class PeopleAdmitted(google.protobuf.message.Message):
     """The village they come from."""
     household_people: builtins.int
     """All of the household who are inside now."""
+    vacancies: builtins.int
+    """Beds left then; absent where an old log does not say."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -81,9 +84,11 @@ class PeopleAdmitted(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         from_adcode: builtins.str = ...,
         household_people: builtins.int = ...,
+        vacancies: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["from_adcode", b"from_adcode", "group_id", b"group_id", "household_people", b"household_people", "incident_id", b"incident_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_vacancies", b"_vacancies", "occur_time", b"occur_time", "vacancies", b"vacancies"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_vacancies", b"_vacancies", "from_adcode", b"from_adcode", "group_id", b"group_id", "household_people", b"household_people", "incident_id", b"incident_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id", "vacancies", b"vacancies"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_vacancies", b"_vacancies"]) -> typing.Literal["vacancies"] | None: ...
 
 Global___PeopleAdmitted: typing_extensions.TypeAlias = PeopleAdmitted
 
@@ -98,10 +103,13 @@ class PeopleDischarged(google.protobuf.message.Message):
     PEOPLE_FIELD_NUMBER: builtins.int
     OCCUPANCY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    VACANCIES_FIELD_NUMBER: builtins.int
     shelter_id: builtins.str
     group_id: builtins.str
     people: builtins.int
     occupancy: builtins.int
+    vacancies: builtins.int
+    """Beds left then; absent where an old log does not say."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -112,9 +120,11 @@ class PeopleDischarged(google.protobuf.message.Message):
         people: builtins.int = ...,
         occupancy: builtins.int = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        vacancies: builtins.int | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["group_id", b"group_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_vacancies", b"_vacancies", "occur_time", b"occur_time", "vacancies", b"vacancies"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_vacancies", b"_vacancies", "group_id", b"group_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id", "vacancies", b"vacancies"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_vacancies", b"_vacancies"]) -> typing.Literal["vacancies"] | None: ...
 
 Global___PeopleDischarged: typing_extensions.TypeAlias = PeopleDischarged
 
@@ -190,12 +200,17 @@ class PeopleTakenOver(google.protobuf.message.Message):
     PEOPLE_FIELD_NUMBER: builtins.int
     OCCUPANCY_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    VACANCIES_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
     shelter_id: builtins.str
     move_id: builtins.str
     from_shelter_id: builtins.str
     group_id: builtins.str
     people: builtins.int
     occupancy: builtins.int
+    vacancies: builtins.int
+    """Beds left then; absent where an old log does not say."""
+    incident_id: builtins.str
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -208,9 +223,12 @@ class PeopleTakenOver(google.protobuf.message.Message):
         people: builtins.int = ...,
         occupancy: builtins.int = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        vacancies: builtins.int | None = ...,
+        incident_id: builtins.str = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["from_shelter_id", b"from_shelter_id", "group_id", b"group_id", "move_id", b"move_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_vacancies", b"_vacancies", "occur_time", b"occur_time", "vacancies", b"vacancies"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_vacancies", b"_vacancies", "from_shelter_id", b"from_shelter_id", "group_id", b"group_id", "incident_id", b"incident_id", "move_id", b"move_id", "occupancy", b"occupancy", "occur_time", b"occur_time", "people", b"people", "shelter_id", b"shelter_id", "vacancies", b"vacancies"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_vacancies", b"_vacancies"]) -> typing.Literal["vacancies"] | None: ...
 
 Global___PeopleTakenOver: typing_extensions.TypeAlias = PeopleTakenOver
 

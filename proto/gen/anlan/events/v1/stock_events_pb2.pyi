@@ -341,3 +341,39 @@ class StockRecovered(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "item", b"item", "minimum", b"minimum", "occur_time", b"occur_time", "usable", b"usable"]) -> None: ...
 
 Global___StockRecovered: typing_extensions.TypeAlias = StockRecovered
+
+@typing.final
+class LotExpired(google.protobuf.message.Message):
+    """A lot is past the last day on which it may be used: what is left of it counts as usable no more."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    DEPOT_ID_FIELD_NUMBER: builtins.int
+    ITEM_FIELD_NUMBER: builtins.int
+    LOT_ID_FIELD_NUMBER: builtins.int
+    QUANTITY_FIELD_NUMBER: builtins.int
+    EXPIRE_DATE_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    depot_id: builtins.str
+    item: builtins.str
+    lot_id: builtins.str
+    quantity: builtins.int
+    """What is left of it."""
+    expire_date: builtins.str
+    """The last day on which it might be used, YYYY-MM-DD."""
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        depot_id: builtins.str = ...,
+        item: builtins.str = ...,
+        lot_id: builtins.str = ...,
+        quantity: builtins.int = ...,
+        expire_date: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["depot_id", b"depot_id", "expire_date", b"expire_date", "item", b"item", "lot_id", b"lot_id", "occur_time", b"occur_time", "quantity", b"quantity"]) -> None: ...
+
+Global___LotExpired: typing_extensions.TypeAlias = LotExpired

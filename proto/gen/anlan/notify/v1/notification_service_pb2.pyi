@@ -37,7 +37,10 @@ class _NotificationStateEnumTypeWrapper(google.protobuf.internal.enum_type_wrapp
     NOTIFICATION_STATE_PARKED: _NotificationState.ValueType  # 4
     """Failed too often: somebody must look."""
     NOTIFICATION_STATE_SUPPRESSED: _NotificationState.ValueType  # 5
-    """Held back: an exercise never reaches a live channel."""
+    """Held back, last_error says why: EXERCISE_FENCE, an exercise never reaches a live channel;
+    CONTACT_REMOVED; SETTLED, it was over before it could be sent; STALE, it was read too long
+    after it happened.
+    """
 
 class NotificationState(_NotificationState, metaclass=_NotificationStateEnumTypeWrapper): ...
 
@@ -50,8 +53,41 @@ NOTIFICATION_STATE_ACKNOWLEDGED: NotificationState.ValueType  # 3
 NOTIFICATION_STATE_PARKED: NotificationState.ValueType  # 4
 """Failed too often: somebody must look."""
 NOTIFICATION_STATE_SUPPRESSED: NotificationState.ValueType  # 5
-"""Held back: an exercise never reaches a live channel."""
+"""Held back, last_error says why: EXERCISE_FENCE, an exercise never reaches a live channel;
+CONTACT_REMOVED; SETTLED, it was over before it could be sent; STALE, it was read too long
+after it happened.
+"""
 Global___NotificationState: typing_extensions.TypeAlias = NotificationState
+
+class _NotificationUrgency:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _NotificationUrgencyEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_NotificationUrgency.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    NOTIFICATION_URGENCY_UNSPECIFIED: _NotificationUrgency.ValueType  # 0
+    NOTIFICATION_URGENCY_FLASH: _NotificationUrgency.ValueType  # 1
+    """特提: lives of our own people. Sent before all others, and tried for longest."""
+    NOTIFICATION_URGENCY_IMMEDIATE: _NotificationUrgency.ValueType  # 2
+    """特急"""
+    NOTIFICATION_URGENCY_PRIORITY: _NotificationUrgency.ValueType  # 3
+    """加急"""
+    NOTIFICATION_URGENCY_ROUTINE: _NotificationUrgency.ValueType  # 4
+    """平急"""
+
+class NotificationUrgency(_NotificationUrgency, metaclass=_NotificationUrgencyEnumTypeWrapper):
+    """How urgent a telegram is (电报紧急程度); reference/notify.json says which event has which."""
+
+NOTIFICATION_URGENCY_UNSPECIFIED: NotificationUrgency.ValueType  # 0
+NOTIFICATION_URGENCY_FLASH: NotificationUrgency.ValueType  # 1
+"""特提: lives of our own people. Sent before all others, and tried for longest."""
+NOTIFICATION_URGENCY_IMMEDIATE: NotificationUrgency.ValueType  # 2
+"""特急"""
+NOTIFICATION_URGENCY_PRIORITY: NotificationUrgency.ValueType  # 3
+"""加急"""
+NOTIFICATION_URGENCY_ROUTINE: NotificationUrgency.ValueType  # 4
+"""平急"""
+Global___NotificationUrgency: typing_extensions.TypeAlias = NotificationUrgency
 
 @typing.final
 class Notification(google.protobuf.message.Message):
@@ -76,6 +112,7 @@ class Notification(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    URGENCY_FIELD_NUMBER: builtins.int
     notification_id: builtins.str
     state: Global___NotificationState.ValueType
     contact_id: builtins.str
@@ -93,6 +130,7 @@ class Notification(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    urgency: Global___NotificationUrgency.ValueType
     @property
     def request_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -121,9 +159,10 @@ class Notification(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        urgency: Global___NotificationUrgency.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["acknowledge_time", b"acknowledge_time", "request_time", b"request_time", "sent_time", b"sent_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["acknowledge_time", b"acknowledge_time", "acknowledged_by", b"acknowledged_by", "address", b"address", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "etag", b"etag", "event_id", b"event_id", "event_type", b"event_type", "exercise", b"exercise", "incident_id", b"incident_id", "last_error", b"last_error", "notification_id", b"notification_id", "position", b"position", "request_time", b"request_time", "sent_time", b"sent_time", "state", b"state", "subject", b"subject", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_time", b"acknowledge_time", "acknowledged_by", b"acknowledged_by", "address", b"address", "attempts", b"attempts", "channel", b"channel", "contact_id", b"contact_id", "etag", b"etag", "event_id", b"event_id", "event_type", b"event_type", "exercise", b"exercise", "incident_id", b"incident_id", "last_error", b"last_error", "notification_id", b"notification_id", "position", b"position", "request_time", b"request_time", "sent_time", b"sent_time", "state", b"state", "subject", b"subject", "text", b"text", "urgency", b"urgency"]) -> None: ...
 
 Global___Notification: typing_extensions.TypeAlias = Notification
 
@@ -263,12 +302,14 @@ class ListNotificationsRequest(google.protobuf.message.Message):
     INCIDENT_ID_FIELD_NUMBER: builtins.int
     CONTACT_ID_FIELD_NUMBER: builtins.int
     READ_FIELD_NUMBER: builtins.int
+    URGENCY_FIELD_NUMBER: builtins.int
     page_size: builtins.int
     """Default 50."""
     page_token: builtins.str
     state: Global___NotificationState.ValueType
     incident_id: builtins.str
     contact_id: builtins.str
+    urgency: Global___NotificationUrgency.ValueType
     @property
     def read(self) -> anlan.type.v1.read_pb2.ReadOptions: ...
     def __init__(
@@ -280,9 +321,10 @@ class ListNotificationsRequest(google.protobuf.message.Message):
         incident_id: builtins.str = ...,
         contact_id: builtins.str = ...,
         read: anlan.type.v1.read_pb2.ReadOptions | None = ...,
+        urgency: Global___NotificationUrgency.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["read", b"read"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["contact_id", b"contact_id", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["contact_id", b"contact_id", "incident_id", b"incident_id", "page_size", b"page_size", "page_token", b"page_token", "read", b"read", "state", b"state", "urgency", b"urgency"]) -> None: ...
 
 Global___ListNotificationsRequest: typing_extensions.TypeAlias = ListNotificationsRequest
 
