@@ -45,11 +45,43 @@ def dispatch(
 
 
 @app.command()
+def preplan(
+    recommendation: Annotated[str, typer.Argument(help="As `anlan recommend` names it.")],
+    units: Annotated[
+        list[str] | None, typer.Argument(metavar="[UNIT…]", help="Only these of its picks.")
+    ] = None,
+    at: Annotated[
+        str, typer.Option(metavar="TIME", help="When they go; default: what the card plans.")
+    ] = "",
+    port_base: PortBase = DEFAULT_PORT_BASE,
+    data: Data = DEFAULT_DATA,
+    token: Token = "",
+    address: Address = None,
+    ca: Ca = None,
+) -> None:
+    """Let what was recommended go at a time to come (预定派遣).
+
+    Until then it holds no unit.  One that cannot be had then stands on the board until somebody
+    says what is done instead: `anlan status UNIT answer --note …`.
+    """
+    with ends():
+        from services.cli import acting  # noqa: PLC0415
+
+        link = Link(port_base, data, token, address or (), ca)
+        for line in link.run(
+            lambda client: acting.preplan(client, recommendation, units or (), moment(at))
+        ):
+            print(line)
+
+
+@app.command()
 def status(
     assignment: Annotated[str, typer.Argument(help="An assignment, or the unit that is on it.")],
     word: Annotated[
         str,
-        typer.Argument(help="ack 接受, enroute 出发, onscene 到场, clear 完成, decline, cancel."),
+        typer.Argument(
+            help="ack 接受, enroute 出发, onscene 到场, clear 完成, decline, cancel, answer."
+        ),
     ],
     note: Annotated[str, typer.Option(help="The disposition or the reason, in words.")] = "",
     port_base: PortBase = DEFAULT_PORT_BASE,

@@ -33,6 +33,7 @@ WORDS = (
     Word(("clear", "完成"), "ClearAssignment", "disposition"),
     Word(("decline", "不能"), "DeclineAssignment", "reason"),
     Word(("cancel", "撤回"), "CancelAssignment", "reason"),
+    Word(("answer", "处置"), "AnswerRefusal", "answer"),
 )
 
 
@@ -84,13 +85,40 @@ async def dispatch(
 
 async def status(client: Client, name: str, word: Word, note: str) -> str:
     """Say of an assignment, or of the one that a unit is on, how it fares."""
-    found = await _assignment(client, name)
+    found = await _assignment(client, name, asks=word.method == "AnswerRefusal")
     fields = {"assignment_id": found["assignment_id"]}
     if word.note:
         fields[word.note] = note or word.words[-1]
     answer = await act(client, word.method, fields, found["exercise"])
     late = "  (late: something newer is known)" if answer.get("late") else ""
     return f"{found['unit_id']} ({found['assignment_id']}): {word.words[0]}{late}"
+
+
+async def preplan(
+    client: Client, recommendation_id: str, unit_ids: Sequence[str], at: str
+) -> list[str]:
+    """Preplan what was recommended for its card's time, or another; return a line for each."""
+    made = (
+        await one(
+            client,
+            "dispatch.RecommendationService/GetRecommendation",
+            {"recommendation_id": recommendation_id},
+        )
+    )["recommendation"]
+    rpc = find("dispatch.RecommendationService/PreplanRecommendation")
+    asked = {
+        "request_id": str(uuid4()),
+        "recommendation_id": recommendation_id,
+        "unit_ids": list(unit_ids),
+        **({"dispatch_time": at} if at else {}),
+    }
+    request = json_format.ParseDict(asked, rpc.request())
+    plan = plain(await client.call(rpc, request, exercise=made["exercise"], patience_s=PATIENCE_S))
+    when = clock(plan["dispatch_time"])
+    return [
+        f"{unit_id}: goes {when} as {assignment_id}"
+        for unit_id, assignment_id in zip(plan["unit_ids"], plan["assignment_ids"], strict=True)
+    ]
 
 
 async def act(client: Client, method: str, fields: dict[str, Any], exercise: str) -> Any:
@@ -100,12 +128,15 @@ async def act(client: Client, method: str, fields: dict[str, Any], exercise: str
     return plain(await client.call(rpc, request, exercise=exercise, patience_s=PATIENCE_S))
 
 
-async def _assignment(client: Client, name: str) -> Any:
-    """Return the open assignment called so, or else the one that unit ``name`` is on."""
+async def _assignment(client: Client, name: str, *, asks: bool) -> Any:
+    """Return the open assignment called so, or else the one that unit ``name`` is on.
+
+    A plan that came to nothing and ``asks`` is none that a unit is on.
+    """
     listed = await one(
-        client, "dispatch.AssignmentService/ListAssignments", {"unit_id": name, "page_size": 3}
+        client, "dispatch.AssignmentService/ListAssignments", {"unit_id": name, "page_size": 20}
     )
-    on_it = listed["assignments"]
+    on_it = [found for found in listed["assignments"] if found["asks"] is asks]
     if len(on_it) == 1:
         return on_it[0]
     if on_it:

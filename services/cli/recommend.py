@@ -107,6 +107,8 @@ def load_cards(
 
 def recommendation(found: Mapping[str, Any], now: datetime) -> RenderableType:
     """Show one recommendation: picks first, then what is missing, then why not the others."""
+    from services.cli.views import clock  # noqa: PLC0415
+
     del now
     wants = [_want(want) for want in found["wants"]]
     basis = found["basis"]
@@ -122,6 +124,13 @@ def recommendation(found: Mapping[str, Any], now: datetime) -> RenderableType:
         parts.append(Text(f"as specific: {', '.join(found['tied_run_card_ids'])}", style="yellow"))
     if found["instructions"]:
         parts.append(Text(found["instructions"], style="bold"))
+    if found["planned_start_time"]:
+        starts = clock(found["planned_start_time"])
+        parts.append(
+            Text(
+                f"STARTS {starts}: anlan preplan {found['recommendation_id']}", style="bold yellow"
+            )
+        )
     parts.append(_units(found["picks"], wants, style="green"))
     for short in found["shortfalls"]:
         why = _word(short["reason"], "SHORTFALL_REASON_")

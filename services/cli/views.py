@@ -85,12 +85,15 @@ def board(answer: Mapping[str, Any], now: datetime, at: datetime | None = None) 
         overdue, mayday = one["acknowledgement_overdue"], one.get("mayday")
         alarm = " — MAYDAY" if mayday else " — NO ANSWER" if overdue else ""
         destination = one["destination"] or {}
+        where = destination.get("address") or destination.get("adcode") or ""
+        if one["asks"]:
+            alarm, where = " — PLANNED, NOT HAD", f"{where} ({one['close_reason']})"
         assignments.add_row(
             Text(state + alarm),
             Text(one["unit_id"]),
             one["unit_kind"],
             age(_newest(one), at or now),
-            Text(destination.get("address") or destination.get("adcode") or ""),
+            Text(where),
             Text(one["incident_id"]),
             clock(one["dispatch_time"]),
             Text(one["dispatched_by"]),

@@ -7,6 +7,7 @@ from services.dispatch.domain import (
     events,
     incident_ref,
     need_ref,
+    planned_start,
     roll_call,
     withdrawal,
 )
@@ -43,6 +44,7 @@ ASSIGNMENT_CODEC: Codec[events.Event] = Codec(
         "CrewHandedOver.v1": events.CrewHandedOver,
         "MaydayDeclared.v1": events.MaydayDeclared,
         "MaydayResolved.v1": events.MaydayResolved,
+        "RefusalAnswered.v1": events.RefusalAnswered,
     }
 )
 INCIDENT_REF_CODEC: Codec[incident_ref.Event] = Codec(
@@ -92,6 +94,9 @@ ROLL_CALL_CODEC: Codec[roll_call.Event] = Codec(
 )
 WITHDRAWAL_CODEC: Codec[withdrawal.Event] = Codec(
     {"WithdrawalOrdered.v1": withdrawal.WithdrawalOrdered}
+)
+PLANNED_START_CODEC: Codec[planned_start.Event] = Codec(
+    {"StartPlanned.v1": planned_start.StartPlanned}
 )
 RUN_CARD_CODEC: Codec[run_card.Event] = Codec(
     {
@@ -146,6 +151,13 @@ WITHDRAWAL: Decider[withdrawal.Command, withdrawal.State, withdrawal.Event] = De
     decide=withdrawal.decide,
     evolve=withdrawal.evolve,
     codec=WITHDRAWAL_CODEC,
+)
+PLANNED_START: Decider[planned_start.Command, planned_start.State, planned_start.Event] = Decider(
+    category="planned_start",
+    initial=planned_start.INITIAL,
+    decide=planned_start.decide,
+    evolve=planned_start.evolve,
+    codec=PLANNED_START_CODEC,
 )
 RUN_CARD: Decider[run_card.Command, run_card.State, run_card.Event] = Decider(
     category="runcard",

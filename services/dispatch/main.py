@@ -28,6 +28,7 @@ from services.dispatch.codec import (
     ASSIGNMENT,
     INCIDENT_REF,
     NEED_REF,
+    PLANNED_START,
     RECOMMENDATION,
     ROLL_CALL,
     RUN_CARD,
@@ -43,6 +44,7 @@ from services.dispatch.policies import (
     moving,
     needs,
     releasing,
+    starting,
     withdrawing,
 )
 from services.dispatch.policies.cards import Cards
@@ -56,6 +58,7 @@ from services.dispatch.policies.recommending import Recommending
 from services.dispatch.policies.releasing import Releasing
 from services.dispatch.policies.routing import Routing
 from services.dispatch.policies.sending import Sending
+from services.dispatch.policies.starting import Starting
 from services.dispatch.policies.units import Units
 from services.dispatch.policies.withdrawing import Withdrawing
 from services.dispatch.projections import DISPATCH
@@ -129,13 +132,12 @@ async def wired(
         now=now,
     )
     needed = Needs(CommandHandler(store, NEED_REF))
-    overdue = clocks.OverdueClock(store, assignments)
     calls = CommandHandler(store, ROLL_CALL)
-    unanswered = clocks.RollCallClock(store, calls)
     withdrawals = CommandHandler(store, WITHDRAWAL)
     pulling_back = Withdrawing(
         assignments=assignments, withdrawals=withdrawals, releasing=letting_go, ways=way_table
     )
+    starts = Starting(assignments=assignments, starts=CommandHandler(store, PLANNED_START))
     planned = PreplannedClock(
         store=store, assignments=assignments, incidents=known, sending=sending
     )
@@ -187,7 +189,19 @@ async def wired(
         server.grpc,
     )
     add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
-    _add_recommendations(server, store, model, recommending, regions)
+    _add_run_cards(server, store, model, recommending, regions)
+    add_RecommendationServiceServicer_to_server(
+        RecommendationServicer(
+            handler=CommandHandler(store, RECOMMENDATION),
+            recommending=recommending,
+            incidents=known,
+            starting=starts,
+            model=model,
+            regions=regions,
+            now=now,
+        ),
+        server.grpc,
+    )
 
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
@@ -255,6 +269,13 @@ async def wired(
             ),
             inbox(
                 js=js,
+                stream=STREAM,
+                durable="dispatch_starts",
+                subjects=starting.SUBJECTS,
+                react=told(starts.on_planned),
+            ),
+            inbox(
+                js=js,
                 stream="ANLAN_RESOURCES",
                 durable="dispatch_holds",
                 subjects=releasing.HOLD_SUBJECTS,
@@ -268,10 +289,10 @@ async def wired(
         Alarms(
             model,
             [
-                Alarm(clocks.next_overdue, overdue.ring),
+                Alarm(clocks.next_overdue, clocks.OverdueClock(store, assignments).ring),
                 Alarm(clocks.next_aid_due, aid_due.ring),
                 Alarm(clocks.next_preplanned, planned.ring),
-                Alarm(clocks.next_roll_call, unanswered.ring),
+                Alarm(clocks.next_roll_call, clocks.RollCallClock(store, calls).ring),
                 Alarm(clocks.next_left_behind, sending.recover),
             ],
         ).run(now),
@@ -298,7 +319,7 @@ def _recommending(
     )
 
 
-def _add_recommendations(
+def _add_run_cards(
     server: Server,
     store: EventStore,
     model: ReadModel,
@@ -309,16 +330,6 @@ def _add_recommendations(
         RunCardServicer(
             handler=CommandHandler(store, RUN_CARD),
             cards=recommending.cards,
-            model=model,
-            regions=regions,
-            now=recommending.now,
-        ),
-        server.grpc,
-    )
-    add_RecommendationServiceServicer_to_server(
-        RecommendationServicer(
-            handler=CommandHandler(store, RECOMMENDATION),
-            recommending=recommending,
             model=model,
             regions=regions,
             now=recommending.now,

@@ -39,6 +39,12 @@ class Suite:
             "GetIncident": {"incident": {"incident_id": "i1", "exercise": "drill-1"}},
             "CreateAssignment": {"assignment_id": "a1"},
             "ListAssignments": {"assignments": self.on},
+            "GetRecommendation": {"recommendation": {"exercise": "drill-1"}},
+            "PreplanRecommendation": {
+                "unit_ids": ["boat-1"],
+                "assignment_ids": ["a1"],
+                "dispatch_time": "2026-06-19T07:00:00Z",
+            },
             "GetAssignment": {"assignment": {"assignment_id": "a9", "unit_id": "boat-9"}},
         }
         return json_format.ParseDict(answers.get(rpc.method, {}), rpc.response())
@@ -46,6 +52,31 @@ class Suite:
 
 def client(suite: Suite) -> Any:
     return suite
+
+
+async def test_a_plan_that_failed_is_answered_and_is_no_place_where_a_unit_is() -> None:
+    on = [
+        {"assignment_id": "a1", "unit_id": "boat-1", "asks": True},
+        {"assignment_id": "a2", "unit_id": "boat-1"},
+    ]
+    suite = Suite(on)  # type: ignore[arg-type]
+
+    await acting.status(client(suite), "boat-1", acting.worded("onscene"), "")
+    await acting.status(client(suite), "boat-1", acting.worded("answer"), "改派二号艇")
+
+    said = [asked for asked in suite.asked if asked[0] in {"RecordOnScene", "AnswerRefusal"}]
+    assert [fields["assignment_id"] for _, fields, _ in said] == ["a2", "a1"]
+    assert said[1][1]["answer"] == "改派二号艇"
+
+
+async def test_a_recommendation_is_preplanned_in_its_own_drill() -> None:
+    suite = Suite()
+    lines = await acting.preplan(client(suite), "r1", [], "")
+
+    [(_, fields, exercise)] = [one for one in suite.asked if one[0] == "PreplanRecommendation"]
+    assert (fields["dispatch_time"], exercise) == (None, "drill-1")
+    assert "boat-1" in lines[0]
+    assert "a1" in lines[0]
 
 
 async def test_each_unit_is_sent_for_itself_and_a_refusal_says_who_has_it() -> None:

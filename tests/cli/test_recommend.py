@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +96,9 @@ def test_what_is_missing_and_uncovered_cannot_be_overlooked() -> None:
 def test_an_old_picture_is_shouted() -> None:
     assert "AS KNOWN 95 s AGO" in text(basis={"fleet_age_s": 95.0})
     assert "AGO: resources" not in text(basis={"fleet_age_s": 1.0})
+
+
+def test_a_start_that_is_planned_says_how_to_plan_it() -> None:
+    told = text(basis={}, recommendation_id="r1", planned_start_time=NOW + timedelta(hours=5))
+    assert "STARTS" in told
+    assert "anlan preplan r1" in told

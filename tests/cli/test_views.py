@@ -57,6 +57,7 @@ def test_a_board_names_who_does_not_answer() -> None:
         assignments=[
             {"unit_id": "boat-1", "state": "ASSIGNMENT_STATE_DISPATCHED", "incident_id": "i"},
             {"unit_id": "boat-2", "acknowledgement_overdue": True},
+            {"unit_id": "boat-3", "asks": True, "close_reason": "UNIT_HELD: boat-3 is held"},
         ],
     )
     incidents = answer(
@@ -82,6 +83,7 @@ def test_a_board_names_who_does_not_answer() -> None:
     assert "演练" in told
     [overdue] = [line for line in told.splitlines() if "boat-2" in line]
     assert "NO ANSWER" in overdue
+    assert "UNIT_HELD" in told
 
 
 def test_a_board_says_how_long_each_has_been_so_and_where() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -137,6 +138,11 @@ mayday = events.MaydayDeclared(
 saved = events.MaydayResolved(
     **ABOUT, outcome="两人均已救起", resolved_by="diao.lin", occurred_at=minute(33)
 )
+rung = replace(requested, incident_type="11A01", occurred_at=minute(60), by_clock=True)
+came_to_nothing = replace(held_by_another, occurred_at=minute(60.1), asks=True)
+answered = events.RefusalAnswered(
+    **ABOUT, answer="改派江市二号艇", answered_by="diao.lin", occurred_at=minute(62)
+)
 
 ALL: tuple[events.Event, ...] = (
     requested,
@@ -161,6 +167,9 @@ ALL: tuple[events.Event, ...] = (
     handed_over,
     mayday,
     saved,
+    rung,
+    came_to_nothing,
+    answered,
 )
 SAID: Any = {"by": DISPATCHER, "assignment_id": "a1", "source": Source.UNSAID, "way": WAY}
 

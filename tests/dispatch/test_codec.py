@@ -13,6 +13,7 @@ from services.dispatch.codec import (
     ASSIGNMENT_CODEC,
     INCIDENT_REF_CODEC,
     NEED_REF_CODEC,
+    PLANNED_START_CODEC,
     RECOMMENDATION_CODEC,
     ROLL_CALL_CODEC,
     RUN_CARD_CODEC,
@@ -32,6 +33,7 @@ CODECS: list[Codec[Any]] = [
     WITHDRAWAL_CODEC,
     RUN_CARD_CODEC,
     RECOMMENDATION_CODEC,
+    PLANNED_START_CODEC,
 ]
 GOLDEN = sorted(Path(__file__).with_name("golden").glob("*.json"))
 

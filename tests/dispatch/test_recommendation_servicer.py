@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 import grpc
 import pytest
 from google.protobuf import json_format
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from anlan.command.v1 import incident_pb2
+from anlan.command.v1 import incident_service_pb2 as command_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as assignment_pb
 from anlan.dispatch.v1 import recommendation_pb2 as shape
 from anlan.dispatch.v1 import recommendation_service_pb2 as pb
@@ -21,9 +23,16 @@ from anlan.dispatch.v1.recommendation_service_pb2_grpc import RecommendationServ
 from anlan.dispatch.v1.run_card_service_pb2_grpc import RunCardServiceStub
 from anlan.resources.v1 import unit_service_pb2 as unit_pb
 from anlan.type.v1 import place_pb2
+from services.dispatch import codec
+from services.dispatch.domain import planned_start
 from services.dispatch.policies.fleet import Fix, Fleet
+from services.runtime.cause import Cause
+from services.runtime.handle import CommandHandler
 from services.runtime.peer import Peer
+from services.runtime.place import Place
+from services.runtime.store import EventStore
 from tests.dispatch.conftest import Dispatch
+from tests.dispatch.facts import DISPATCHER
 from tests.service import Caller, refusal, request_id
 
 ANJIANG = place_pb2.Place(
@@ -239,3 +248,159 @@ async def test_a_live_position_counts_and_an_older_one_never_replaces_it(
     assert found is not None
     assert (found[1].latitude, found[1].positioned_at) == (27.3, newer)
     await asyncio.wait_for(fleet._peer.close(), 5)
+
+
+# Planned starts.
+
+
+async def planned(desk: Desk, boats: int = 2, **fields: Any) -> tuple[list[str], str, Any]:
+    """Recommend by a card that starts in an hour; return its picks, its incident and its id."""
+    units = [await desk.boat(1 + number) for number in range(boats)]
+    incident = desk.dispatch.incident()
+    desk.dispatch.incidents.known[incident].place.CopyFrom(ANJIANG)
+    start = datetime.now(UTC) + timedelta(hours=1)
+    card = await desk.card(
+        levels=[{"alarm_level": 1, "wants": wants(boats)}],
+        planned_start_time=start.isoformat(),
+        instructions="预先到岗",
+        **fields,
+    )
+    made = (await desk.recommend(incident_id=incident, run_card_id=card)).recommendation
+    assert ids(made.picks) == units
+    return units, incident, made
+
+
+async def preplan(desk: Desk, recommendation_id: str, **fields: Any) -> Any:
+    request = pb.PreplanRecommendationRequest(
+        **{"request_id": request_id(), "recommendation_id": recommendation_id, **fields}
+    )
+    return await desk.recommendations.PreplanRecommendation(
+        request, metadata=desk.dispatch.dispatcher.metadata, timeout=20
+    )
+
+
+async def test_the_picks_of_a_card_are_sent_when_it_says_and_not_before(desk: Desk) -> None:
+    units, _, made = await planned(desk)
+
+    plan = await preplan(desk, made.recommendation_id)
+    waiting = [await desk.dispatch.get(one, plan.position) for one in plan.assignment_ids]
+    await desk.dispatch.put_forward(3601)
+    sent = [
+        await desk.dispatch.until(
+            one, lambda found: found.state == assignment_pb.ASSIGNMENT_STATE_DISPATCHED
+        )
+        for one in plan.assignment_ids
+    ]
+
+    assert list(plan.unit_ids) == units
+    assert plan.dispatch_time == made.planned_start_time
+    assert {one.state for one in waiting} == {assignment_pb.ASSIGNMENT_STATE_PREPLANNED}
+    assert [desk.dispatch.units.holder(one) for one in units] == list(plan.assignment_ids)
+    assert [desk.dispatch.units.effects["ConfirmReservation", one] for one in units] == [1, 1]  # type: ignore[index]
+    assert {one.asks for one in sent} == {False}
+
+
+async def test_a_start_is_planned_once_and_a_repetition_gets_the_first_answer(desk: Desk) -> None:
+    units, incident, made = await planned(desk)
+    asked = request_id()
+
+    first = await preplan(desk, made.recommendation_id, request_id=asked, unit_ids=units[:1])
+    desk.dispatch.incidents.known[incident].state = command_pb.INCIDENT_STATE_CLOSED
+    again = await preplan(desk, made.recommendation_id, request_id=asked, unit_ids=units[:1])
+    refused = await refusal(preplan(desk, made.recommendation_id))
+
+    assert list(again.assignment_ids) == list(first.assignment_ids)
+    assert refused.reason == "START_PLANNED"
+    assert refused.metadata["planned_by"] == "diao.lin"
+
+
+async def test_a_plan_that_was_left_half_done_is_carried_out(desk: Desk, store: EventStore) -> None:
+    units, incident, made = await planned(desk)
+    command_id = uuid4()
+    plan = planned_start.PlanStart(
+        by=DISPATCHER,
+        recommendation_id=made.recommendation_id,
+        incident_id=incident,
+        incident_type="",
+        units=(planned_start.Planned(assignment_id=str(uuid4()), unit_id=units[0]),),
+        picked=tuple(units),
+        start_at=datetime.now(UTC) + timedelta(hours=1),
+        planned_start_at=None,
+        destination=Place(adcode="431281102"),
+        order="",
+        call_at=None,
+        acknowledge_within_s=90,
+        occurred_at=datetime.now(UTC),
+    )
+    cause = Cause(
+        command_id=command_id,
+        causation_id=str(command_id),
+        correlation_id=incident,
+        actor=DISPATCHER,
+    )
+
+    # Whoever wrote it down died before it preplanned anything.
+    await CommandHandler(store, codec.PLANNED_START).handle(made.recommendation_id, plan, cause)
+
+    found = await desk.dispatch.until(
+        plan.units[0].assignment_id,
+        lambda one: one.state == assignment_pb.ASSIGNMENT_STATE_PREPLANNED,
+    )
+    assert found.unit_id == units[0]
+
+
+async def test_a_unit_that_cannot_be_had_at_its_time_asks_somebody_until_that_is_answered(
+    desk: Desk,
+) -> None:
+    _, incident, made = await planned(desk, boats=1)
+    plan = await preplan(desk, made.recommendation_id)
+    [assignment_id] = plan.assignment_ids
+    other = await desk.dispatch.create(
+        incident_id=desk.dispatch.incident(), unit_id=plan.unit_ids[0]
+    )
+
+    await desk.dispatch.put_forward(3601)
+    asking = await desk.dispatch.until(assignment_id, lambda found: found.asks)
+    board = await desk.dispatch.ask(
+        "ListAssignments", assignment_pb.ListAssignmentsRequest(incident_id=incident)
+    )
+    answer = assignment_pb.AnswerRefusalRequest(
+        request_id=request_id(), assignment_id=assignment_id, answer="改派江市二号艇"
+    )
+    said = await desk.dispatch.ask("AnswerRefusal", answer)
+    again = await desk.dispatch.ask("AnswerRefusal", answer)
+    answered = await desk.dispatch.get(assignment_id, said.position)
+
+    assert asking.state == assignment_pb.ASSIGNMENT_STATE_REFUSED
+    assert other.assignment_id in asking.close_reason
+    assert [one.assignment_id for one in board.assignments] == [assignment_id]
+    assert (answered.asks, answered.refusal_answer) == (False, "改派江市二号艇")
+    assert again.position == said.position
+
+
+async def test_what_cannot_be_planned_is_said(desk: Desk) -> None:
+    units, _, made = await planned(desk)
+    stranger = await desk.boat(3)
+    of_place = (await desk.recommend(place=ANJIANG, wants=wants(1))).recommendation
+    at_once = (await desk.recommend(incident_id=made.incident_id, wants=wants(1))).recommendation
+    past = Timestamp()
+    past.FromDatetime(datetime.now(UTC) - timedelta(minutes=1))
+
+    reasons = [
+        (await refusal(preplan(desk, key, **fields))).reason
+        for key, fields in (
+            ("no-such", {}),
+            (of_place.recommendation_id, {}),
+            (at_once.recommendation_id, {}),
+            (made.recommendation_id, {"unit_ids": [units[0], stranger]}),
+            (made.recommendation_id, {"dispatch_time": past}),
+        )
+    ]
+
+    assert reasons == [
+        "NO_SUCH_RECOMMENDATION",
+        "RECOMMENDATION_WITHOUT_INCIDENT",
+        "DISPATCH_TIME_MISSING",
+        "UNIT_NOT_RECOMMENDED",
+        "DISPATCH_TIME_PAST",
+    ]

@@ -39,6 +39,7 @@ DRILLS = (
     "tests/e2e/tour-forces.yaml",
     "tests/e2e/tour-map.yaml",
     "tests/e2e/tour-runcards.yaml",
+    "tests/e2e/tour-planned.yaml",
     "tests/e2e/tour-supplies.yaml",
     "tests/e2e/tour-assignments.yaml",
     "tests/e2e/tour-shelters.yaml",

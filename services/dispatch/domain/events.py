@@ -62,7 +62,8 @@ class AssignmentRequested:
 
     With ``said`` the unit went at ``occurred_at``, in somebody's words; else when it is had.
     ``incident_type`` is the incident's when it was asked.  With ``diverted_from`` the unit comes
-    from that assignment, hold and all.
+    from that assignment, hold and all.  ``by_clock`` marks a plan whose time has come: nobody
+    waits for the answer.
     """
 
     assignment_id: str
@@ -81,6 +82,7 @@ class AssignmentRequested:
     diverted_from: str = ""
     call: CallTimes | None = None
     diversion_reason: str = ""
+    by_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +106,10 @@ class AssignmentPreplanned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssignmentRefused:
-    """The unit could not be had.  Keeps the whole refusal, so that it can be said again."""
+    """The unit could not be had.  Keeps the whole refusal, so that it can be said again.
+
+    With ``asks`` it stays on the board until somebody has said what becomes of it.
+    """
 
     assignment_id: str
     incident_id: str
@@ -114,6 +119,20 @@ class AssignmentRefused:
     reason: str
     message: str
     context: dict[str, str]
+    occurred_at: datetime
+    asks: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusalAnswered:
+    """Somebody has seen that a plan came to nothing, and says what is done instead."""
+
+    assignment_id: str
+    incident_id: str
+    unit_id: str
+    adcode: str
+    answer: str
+    answered_by: str
     occurred_at: datetime
 
 
@@ -393,6 +412,7 @@ Event = (
     | ActionInitiated
     | AssignmentOverridden
     | AssignmentMoved
+    | RefusalAnswered
     | CrewHandedOver
     | MaydayDeclared
     | MaydayResolved

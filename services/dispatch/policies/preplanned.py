@@ -30,7 +30,8 @@ class PreplannedClock:
     async def ring(self, assignment_id: str, due_at: datetime) -> Written:
         """Ask for the unit in the name of whoever planned it, and send it if it can be had.
 
-        Where that takes longer the clock of what is left behind goes on with it.
+        Where that takes longer the clock of what is left behind goes on with it; where the unit
+        cannot be had the board asks somebody.
         """
         [plan, *_] = await self.store.read(f"{ASSIGNMENT.category}-{assignment_id}")
         cause = Cause.reaction(plan, "dispatch.on_preplanned_due")
@@ -41,7 +42,7 @@ class PreplannedClock:
         except Rejection as over:
             return await self._give_up(assignment_id, due_at, over, cause)
         command = assignment.RequestPreplanned(
-            by=cause.actor, assignment_id=assignment_id, occurred_at=due_at
+            by=cause.actor, assignment_id=assignment_id, by_clock=True, occurred_at=due_at
         )
         written = await self.assignments.handle(assignment_id, command, cause)
         try:

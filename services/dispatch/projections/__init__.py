@@ -9,6 +9,7 @@ from services.dispatch.codec import (
     ASSIGNMENT,
     INCIDENT_REF,
     NEED_REF,
+    PLANNED_START,
     RECOMMENDATION,
     ROLL_CALL,
     RUN_CARD,
@@ -27,7 +28,7 @@ from services.dispatch.projections.tables import TABLES
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-# A withdrawal makes no row of its own: the relay follows what the rows follow.
+# A withdrawal and a planned start make no row of their own: the relay follows what the rows follow.
 CATEGORIES = [
     decider.category
     for decider in (
@@ -39,6 +40,7 @@ CATEGORIES = [
         RUN_CARD,
         RECOMMENDATION,
         WITHDRAWAL,
+        PLANNED_START,
     )
 ]
 
@@ -61,4 +63,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             recommendations.apply(connection, recorded)
 
 
-DISPATCH = Projection(name="dispatch.v7", categories=CATEGORIES, tables=TABLES, apply=apply)
+DISPATCH = Projection(name="dispatch.v8", categories=CATEGORIES, tables=TABLES, apply=apply)

@@ -34,7 +34,7 @@ ENDINGS = (
 )
 # Built once: building a statement costs more than running it.
 BEGIN = ASSIGNMENTS.insert()
-RANKING = frozenset({"state", "overdue", "mayday"})
+RANKING = frozenset({"state", "overdue", "mayday", "asks"})
 TIMES = {stage: f"{stage}_at" for stage in ORDER[1:]}
 
 
@@ -59,7 +59,10 @@ def _changed(recorded: Recorded, event: events.Event) -> dict[str, Any]:
         case events.AssignmentPreplanned() | events.AssignmentRequested():
             return {"state": Stage.REQUESTED, "requested_at": micros(recorded.created_at)}
         case events.AssignmentRefused():
-            return _closed(Stage.REFUSED, f"{event.reason}: {event.message}")
+            closed = _closed(Stage.REFUSED, f"{event.reason}: {event.message}")
+            return closed | {"asks": event.asks}
+        case events.RefusalAnswered():
+            return {"asks": False, "refusal_answer": event.answer}
         case events.UnitDispatched():
             return {
                 "state": Stage.DISPATCHED,
@@ -139,6 +142,7 @@ def _rank(ranking: frozenset[str]) -> ColumnElement[int]:
 
     return case(
         (now("mayday").is_(True), MAYDAY),
+        (now("asks").is_(True), OVERDUE),
         (or_(*(now("state") == ending for ending in ENDINGS)), CLOSED),
         (now("state") == Stage.PREPLANNED, PLANNED),
         (now("overdue").is_(True), OVERDUE),
@@ -160,6 +164,7 @@ def _begun(
         "rank": PLANNED if stage is Stage.PREPLANNED else OPEN,
         "overdue": False,
         "mayday": False,
+        "asks": False,
         "destination": _json(event.destination),
         "dispatched_by": event.requested_by,
         "call_at": None if event.call_at is None else micros(event.call_at),

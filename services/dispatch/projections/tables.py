@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 TABLES = MetaData()
 # The order of the board: whose life is in danger, who waits for an acknowledgement too long, who is
-# out, what is to come, what is over.
+# out, what is to come, what is over.  A plan that came to nothing waits for an answer as well.
 MAYDAY, OVERDUE, OPEN, PLANNED, CLOSED = range(5)
 
 ASSIGNMENTS = Table(
@@ -32,6 +32,7 @@ ASSIGNMENTS = Table(
     Column("rank", Integer, nullable=False),
     Column("overdue", Boolean, nullable=False),
     Column("mayday", Boolean, nullable=False),
+    Column("asks", Boolean, nullable=False, default=False),
     Column("mayday_situation", Text, nullable=False, default=""),
     Column("mayday_by", String, nullable=False, default=""),
     Column("mayday_at", BigInteger),
@@ -64,6 +65,7 @@ ASSIGNMENTS = Table(
     Column("handed_over_at", BigInteger),
     Column("acknowledge_due_at", BigInteger),
     Column("close_reason", Text, nullable=False, default=""),
+    Column("refusal_answer", Text, nullable=False, default=""),
     Column("override_reason", Text, nullable=False),
     Column("requested_at", BigInteger, nullable=False),
     Column("exercise", String, nullable=False),

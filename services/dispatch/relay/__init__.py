@@ -9,6 +9,8 @@ from services.dispatch.codec import (
     AID_CODEC,
     ASSIGNMENT,
     ASSIGNMENT_CODEC,
+    PLANNED_START,
+    PLANNED_START_CODEC,
     RECOMMENDATION,
     RECOMMENDATION_CODEC,
     ROLL_CALL,
@@ -25,7 +27,15 @@ from services.runtime.recorded import Recorded
 STREAM = "ANLAN_DISPATCH"
 CATEGORIES = tuple(
     decider.category
-    for decider in (ASSIGNMENT, AID, ROLL_CALL, WITHDRAWAL, RUN_CARD, RECOMMENDATION)
+    for decider in (
+        ASSIGNMENT,
+        AID,
+        ROLL_CALL,
+        WITHDRAWAL,
+        RUN_CARD,
+        RECOMMENDATION,
+        PLANNED_START,
+    )
 )
 SUBJECTS = tuple(f"anlan.*.{category}.>" for category in CATEGORIES)
 
@@ -60,6 +70,9 @@ def _told(recorded: Recorded) -> tuple[str, Message | None]:
         case RECOMMENDATION.category:
             made = RECOMMENDATION_CODEC.decode(recorded.type, recorded.data)
             return made.adcode, run_cards.recommended(made)
+        case PLANNED_START.category:
+            planned = PLANNED_START_CODEC.decode(recorded.type, recorded.data)
+            return planned.adcode, assignments.of_start(planned)
         case _:
             event = ASSIGNMENT_CODEC.decode(recorded.type, recorded.data)
             return event.adcode, assignments.message(event)

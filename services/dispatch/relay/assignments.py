@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from anlan.events.v1 import assignment_events_pb2 as pb
 from anlan.type.v1 import place_pb2
-from services.dispatch.domain import events
+from services.dispatch.domain import events, planned_start
 from services.runtime import place
 from services.runtime.times import to_proto
 
@@ -24,7 +24,11 @@ def message(event: events.Event) -> Message | None:
         case events.AssignmentRequested():
             return None
         case events.AssignmentRefused():
-            return pb.AssignmentRefused(**about, reason=event.reason, occur_time=at)
+            return pb.AssignmentRefused(
+                **about, reason=event.reason, asks=event.asks, occur_time=at
+            )
+        case events.RefusalAnswered():
+            return pb.RefusalAnswered(**about, answer=event.answer, occur_time=at)
         case events.UnitDispatched():
             destination = place_pb2.Place()
             place.write(destination, event.destination)
@@ -102,3 +106,14 @@ def message(event: events.Event) -> Message | None:
             return pb.MaydayResolved(**about, outcome=event.outcome, occur_time=at)
         case _:
             assert_never(event)
+
+
+def of_start(event: planned_start.Event) -> Message:
+    return pb.StartPlanned(
+        recommendation_id=event.recommendation_id,
+        incident_id=event.incident_id,
+        assignment_ids=[one.assignment_id for one in event.units],
+        unit_ids=[one.unit_id for one in event.units],
+        dispatch_time=to_proto(event.start_at),
+        occur_time=to_proto(event.occurred_at),
+    )

@@ -234,6 +234,7 @@ class AccountabilityServicer(AccountabilityServiceServicer):
                 column.incident_id == request.incident_id,
                 column.rank < CLOSED,
                 column.rank != PLANNED,
+                ~column.asks,
             )
             .order_by(column.opened_position)
         )

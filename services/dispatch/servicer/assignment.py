@@ -16,6 +16,7 @@ from anlan.dispatch.v1.assignment_service_pb2_grpc import AssignmentServiceServi
 from services.dispatch.domain import assignment, events
 from services.dispatch.policies.incidents import Incident, Incidents
 from services.dispatch.policies.sending import Intent, Sending
+from services.dispatch.servicer import messages
 from services.dispatch.servicer.assignment_progress import AssignmentProgress
 from services.runtime import call, times
 from services.runtime.cause import Cause
@@ -24,7 +25,6 @@ from services.runtime.place import Place, Regions
 from services.runtime.rejection import Rejection
 from services.runtime.times import said, to_proto
 
-ACKNOWLEDGE_WITHIN_S = 90.0
 OVERRIDE = "unit.override"
 
 
@@ -74,6 +74,7 @@ class AssignmentServicer(AssignmentProgress, AssignmentServiceServicer):
         command = assignment.RequestPreplanned(
             by=call.current().actor,
             assignment_id=request.assignment_id,
+            by_clock=False,
             occurred_at=times.to_ms(self.now()),
         )
         await self._handle(request, command)
@@ -143,7 +144,7 @@ class AssignmentServicer(AssignmentProgress, AssignmentServiceServicer):
             destination=self._destination(request, incident),
             order=request.order,
             call_at=said(request, "call_time", now) if called else incident.call_at,
-            acknowledge_within_s=_within_s(request),
+            acknowledge_within_s=messages.acknowledge_within_s(request),
             override_reason=request.override_reason,
             said=request.HasField("occur_time"),
             occurred_at=said(request, "occur_time", now),
@@ -168,7 +169,7 @@ class AssignmentServicer(AssignmentProgress, AssignmentServiceServicer):
             destination=self._destination(request, incident),
             order=request.order,
             call_at=incident.call_at,
-            acknowledge_within_s=_within_s(request),
+            acknowledge_within_s=messages.acknowledge_within_s(request),
             override_reason="",
             incident_type=incident.type_code,
             dispatch_at=times.known(request, "dispatch_time"),
@@ -206,7 +207,7 @@ class AssignmentServicer(AssignmentProgress, AssignmentServiceServicer):
             destination=self._destination(request, incident),
             order=request.order,
             call_at=incident.call_at,
-            acknowledge_within_s=_within_s(request),
+            acknowledge_within_s=messages.acknowledge_within_s(request),
             override_reason="",
             said=request.HasField("occur_time"),
             occurred_at=at,
@@ -233,8 +234,3 @@ def _call_times(request: Any, now: datetime) -> events.CallTimes | None:
         answered_at=at("answer_time"),
     )
     return None if told == events.CallTimes() else told
-
-
-def _within_s(request: Any) -> float:
-    within: float = request.acknowledge_within.ToTimedelta().total_seconds()
-    return within or ACKNOWLEDGE_WITHIN_S

@@ -154,6 +154,18 @@ class AssignmentProgress(AssignmentReads):
         written = await self._end(request, command)
         return pb.CancelAssignmentResponse(etag=written.etag, position=written.position)
 
+    async def AnswerRefusal(
+        self, request: pb.AnswerRefusalRequest, context: Any
+    ) -> pb.AnswerRefusalResponse:
+        command = assignment.AnswerRefusal(
+            by=call.current().actor,
+            assignment_id=request.assignment_id,
+            answer=request.answer,
+            occurred_at=said(request, "occur_time", self.now()),
+        )
+        written, _ = await self._handle(request, command)
+        return pb.AnswerRefusalResponse(etag=written.etag, position=written.position)
+
     async def _said(self, request: Any) -> dict[str, Any]:
         by = call.current().actor
         return {

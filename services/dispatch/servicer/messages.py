@@ -39,6 +39,7 @@ SOURCES = {
 }
 SOURCE_OF = {number: source for source, number in SOURCES.items()}
 CREW = "crew"
+ACKNOWLEDGE_WITHIN_S = 90.0
 
 
 def source(number: Any, by: Actor) -> Source:
@@ -46,6 +47,11 @@ def source(number: Any, by: Actor) -> Source:
     if number:
         return SOURCE_OF[number]
     return Source.CREW if by.roles == (CREW,) else Source.CONSOLE
+
+
+def acknowledge_within_s(request: Any) -> float:
+    within: float = request.acknowledge_within.ToTimedelta().total_seconds()
+    return within or ACKNOWLEDGE_WITHIN_S
 
 
 def assignment(row: Any) -> pb.Assignment:
@@ -86,6 +92,8 @@ def assignment(row: Any) -> pb.Assignment:
         crew=row.crew,
         hand_over_time=to_proto(of_micros(row.handed_over_at)),
         incident_type=row.incident_type,
+        asks=row.asks,
+        refusal_answer=row.refusal_answer,
     )
     if row.mayday:
         declared = pb.Mayday(

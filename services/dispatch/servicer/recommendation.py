@@ -13,22 +13,30 @@ from anlan.dispatch.v1 import recommendation_pb2 as shape
 from anlan.dispatch.v1 import recommendation_service_pb2 as pb
 from anlan.dispatch.v1.recommendation_service_pb2_grpc import RecommendationServiceServicer
 from services.dispatch.codec import RECOMMENDATION_CODEC
+from services.dispatch.domain import planned_start
 from services.dispatch.domain.recommendation import decider, engine
 from services.dispatch.domain.recommendation.replay import replay
 from services.dispatch.policies.cards import Said
+from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.recommending import Question, Recommending
+from services.dispatch.policies.starting import Starting
 from services.dispatch.projections.recommendations import RECOMMENDATIONS
-from services.dispatch.servicer import card_messages, recommendation_messages
+from services.dispatch.servicer import card_messages, messages, recommendation_messages
 from services.runtime import call, paging, reading, watching
+from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, derived_id
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
+from services.runtime.rejection import Rejection
+from services.runtime.times import known, said, to_proto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecommendationServicer(RecommendationServiceServicer):
     handler: CommandHandler[decider.Command, decider.State, decider.Event]
     recommending: Recommending
+    incidents: Incidents
+    starting: Starting
     model: ReadModel
     regions: Regions
     now: Callable[[], datetime]
@@ -68,6 +76,27 @@ class RecommendationServicer(RecommendationServiceServicer):
         )
         written = await self.handler.handle(key, command, cause)
         return _answer(written.event, written.position, cause.exercise)
+
+    async def PreplanRecommendation(
+        self, request: pb.PreplanRecommendationRequest, context: Any
+    ) -> pb.PreplanRecommendationResponse:
+        caller, key = call.current(), request.recommendation_id
+        made = await self.handler.state(key, caller.cause(request.request_id, ""))
+        if made is None:
+            raise decider.unknown(key)
+        cause = caller.cause(request.request_id, made.incident_id)
+        starts = self.starting.starts
+        written = await starts.obeyed(key, cause)
+        if written is None:
+            written = await starts.handle(key, await self._plan(request, made, cause), cause)
+        plan = written.event
+        position = await self.starting.carry_out(plan, cause)
+        return pb.PreplanRecommendationResponse(
+            assignment_ids=[one.assignment_id for one in plan.units],
+            unit_ids=[one.unit_id for one in plan.units],
+            dispatch_time=to_proto(plan.start_at),
+            position=max(written.position, position),
+        )
 
     async def GetRecommendation(
         self, request: pb.GetRecommendationRequest, context: Any
@@ -130,6 +159,43 @@ class RecommendationServicer(RecommendationServiceServicer):
                 for one in differences
             ],
             recommendation=again,
+        )
+
+    async def _plan(
+        self,
+        request: pb.PreplanRecommendationRequest,
+        made: decider.RecommendationMade,
+        cause: Cause,
+    ) -> planned_start.PlanStart:
+        if not made.incident_id:
+            raise Rejection(
+                "RECOMMENDATION_WITHOUT_INCIDENT",
+                f"{made.recommendation_id} was made for a place: recommend for an incident",
+                recommendation_id=made.recommendation_id,
+            )
+        caller, card = call.current(), made.inputs.card
+        incident = await self.incidents.find(made.incident_id, cause)
+        caller.require_region(incident.place.adcode)
+        said_when = request.HasField("dispatch_time")
+        return planned_start.PlanStart(
+            by=caller.actor,
+            recommendation_id=made.recommendation_id,
+            incident_id=made.incident_id,
+            incident_type=incident.type_code,
+            units=tuple(
+                planned_start.Planned(
+                    assignment_id=derived_id(request.request_id, unit_id), unit_id=unit_id
+                )
+                for unit_id in request.unit_ids or made.picked
+            ),
+            picked=made.picked,
+            start_at=known(request, "dispatch_time") if said_when else None,
+            planned_start_at=None if card is None else card.planned_start_at,
+            destination=incident.place,
+            order=request.order or ("" if card is None else card.instructions),
+            call_at=incident.call_at,
+            acknowledge_within_s=messages.acknowledge_within_s(request),
+            occurred_at=said(request, "occur_time", self.now()),
         )
 
 

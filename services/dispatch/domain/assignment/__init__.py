@@ -11,6 +11,7 @@ from services.dispatch.domain.assignment import crew, endings, ordering, progres
 from services.dispatch.domain.assignment.commands import (
     AcknowledgeAssignment,
     Act,
+    AnswerRefusal,
     CancelAssignment,
     ClearAssignment,
     Command,
@@ -52,6 +53,7 @@ __all__ = [
     "INITIAL",
     "AcknowledgeAssignment",
     "Act",
+    "AnswerRefusal",
     "CancelAssignment",
     "ClearAssignment",
     "Command",
@@ -111,6 +113,8 @@ def act(command: Act, state: There) -> list[Event]:
     match command:
         case RequestPreplanned():
             return ordering.request_preplanned(command, state)
+        case AnswerRefusal():
+            return ordering.answer_refusal(command, state)
         case (
             AcknowledgeAssignment()
             | RecordEnRoute()

@@ -57,6 +57,15 @@ class RequestPreplanned:
 
     by: Actor
     assignment_id: str
+    by_clock: bool
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRefusal:
+    by: Actor
+    assignment_id: str
+    answer: str
     occurred_at: datetime
 
 
@@ -283,6 +292,7 @@ Act = (
     | DeclareMayday
     | ResolveMayday
     | RequestPreplanned
+    | AnswerRefusal
 )
 Command = (
     RequestAssignment

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from services.dispatch.domain.assignment import rules
 from services.dispatch.domain.assignment.commands import (
+    AnswerRefusal,
     DispatchUnit,
     MoveAssignment,
     PreplanAssignment,
@@ -30,10 +31,11 @@ from services.dispatch.domain.events import (
     AssignmentRefused,
     AssignmentRequested,
     Event,
+    RefusalAnswered,
     Stage,
     UnitDispatched,
 )
-from services.runtime.rejection import AlreadyExists, Invalid
+from services.runtime.rejection import AlreadyExists, Invalid, Rejection
 
 
 def request(command: RequestAssignment, state: State) -> list[Event]:
@@ -94,7 +96,7 @@ def request_preplanned(command: RequestPreplanned, state: There) -> list[Event]:
     """Ask for it once; what is asked for, out or over already is left as it is."""
     if not isinstance(state, Preplanned):
         return []
-    return [replace(state.order, occurred_at=command.occurred_at)]
+    return [replace(state.order, by_clock=command.by_clock, occurred_at=command.occurred_at)]
 
 
 def refuse(command: RefuseAssignment, state: There) -> list[Event]:
@@ -109,8 +111,31 @@ def refuse(command: RefuseAssignment, state: There) -> list[Event]:
             message=command.message,
             context=command.context,
             occurred_at=command.occurred_at,
+            asks=isinstance(state, Requested) and state.order.by_clock,
         )
     ]
+
+
+def answer_refusal(command: AnswerRefusal, state: There) -> list[Event]:
+    """Take off the board what asked somebody: the first answer counts."""
+    match state:
+        case Over(asks=True):
+            return [
+                RefusalAnswered(
+                    **rules.about(state.order),
+                    answer=command.answer,
+                    answered_by=command.by.subject,
+                    occurred_at=command.occurred_at,
+                )
+            ]
+        case Over(order=order, ending=Stage.REFUSED) if order.by_clock:
+            return []
+        case _:
+            raise Rejection(
+                "NOTHING_ASKED",
+                f"{command.assignment_id} asks nobody: it is no plan whose unit could not be had",
+                assignment_id=command.assignment_id,
+            )
 
 
 def dispatch(command: DispatchUnit, state: There) -> list[Event]:

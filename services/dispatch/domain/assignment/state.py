@@ -26,6 +26,7 @@ from services.dispatch.domain.events import (
     MaydayDeclared,
     MaydayResolved,
     Milestone,
+    RefusalAnswered,
     Stage,
     UnitAtDestination,
     UnitDispatched,
@@ -75,13 +76,17 @@ class Underway:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """``ending`` is CLEARED, DECLINED, CANCELLED, REFUSED, DIVERTED or WITHDRAWN."""
+    """``ending`` is CLEARED, DECLINED, CANCELLED, REFUSED, DIVERTED or WITHDRAWN.
+
+    It ``asks`` where a plan came to nothing and nobody has said what is done instead.
+    """
 
     order: AssignmentRequested
     ending: Stage
     words: str
     known: Known = field(default_factory=Known)
     diverted_to: str = ""
+    asks: bool = False
 
 
 There = Preplanned | Requested | Underway | Over
@@ -132,8 +137,10 @@ def evolve(state: State, event: Event) -> State:
             return _over(state, Stage.DECLINED, reason)
         case AssignmentCancelled(reason=reason):
             return _over(state, Stage.CANCELLED, reason)
-        case AssignmentRefused(reason=reason):
-            return _over(state, Stage.REFUSED, reason)
+        case AssignmentRefused(reason=reason, asks=asks):
+            return _asking(_over(state, Stage.REFUSED, reason), asks=asks)
+        case RefusalAnswered():
+            return _asking(state, asks=False)
         case AssignmentWithdrawn(reason=reason):
             return _over(state, Stage.WITHDRAWN, reason)
         case AssignmentDiverted(reason=reason, to_assignment_id=to_assignment_id):
@@ -199,6 +206,10 @@ def _set_back(state: There, to: Stage) -> There:
     kept = {stage: at for stage, at in known.times.items() if stage not in beyond}
     acted_at = None if Stage.ON_SCENE in beyond else known.acted_at
     return replace(state, known=replace(known, times=kept, acted_at=acted_at))
+
+
+def _asking(state: There, *, asks: bool) -> There:
+    return replace(state, asks=asks) if isinstance(state, Over) else state
 
 
 def _over(state: There, ending: Stage, words: str) -> There:

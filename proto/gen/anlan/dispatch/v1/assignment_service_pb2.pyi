@@ -241,6 +241,8 @@ class Assignment(google.protobuf.message.Message):
     HAND_OVER_TIME_FIELD_NUMBER: builtins.int
     MAYDAY_FIELD_NUMBER: builtins.int
     INCIDENT_TYPE_FIELD_NUMBER: builtins.int
+    ASKS_FIELD_NUMBER: builtins.int
+    REFUSAL_ANSWER_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
@@ -271,6 +273,12 @@ class Assignment(google.protobuf.message.Message):
     crew: builtins.int
     incident_type: builtins.str
     """The incident's type (GB/T 35561) when the unit was asked for."""
+    asks: builtins.bool
+    """It was preplanned, its time came, and its unit could not be had: close_reason says why and, where
+    others of its kind can go, who.  Somebody must say what is done instead: see AnswerRefusal.
+    """
+    refusal_answer: builtins.str
+    """What somebody said to that."""
     @property
     def destination(self) -> anlan.type.v1.place_pb2.Place: ...
     @property
@@ -352,9 +360,11 @@ class Assignment(google.protobuf.message.Message):
         hand_over_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         mayday: Global___Mayday | None = ...,
         incident_type: builtins.str = ...,
+        asks: builtins.bool = ...,
+        refusal_answer: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "call_time", b"call_time", "clear_time", b"clear_time", "destination", b"destination", "destination_time", b"destination_time", "dispatch_time", b"dispatch_time", "en_route_time", b"en_route_time", "hand_over_time", b"hand_over_time", "initiating_action_time", b"initiating_action_time", "last_record_time", b"last_record_time", "mayday", b"mayday", "on_scene_time", b"on_scene_time", "preplanned_time", b"preplanned_time", "staged_time", b"staged_time", "transport_time", b"transport_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "acknowledgement_overdue", b"acknowledgement_overdue", "assignment_id", b"assignment_id", "call_time", b"call_time", "clear_time", b"clear_time", "close_reason", b"close_reason", "crew", b"crew", "crew_leader", b"crew_leader", "destination", b"destination", "destination_time", b"destination_time", "dispatch_time", b"dispatch_time", "dispatched_by", b"dispatched_by", "diverted_from", b"diverted_from", "diverted_to", b"diverted_to", "en_route_time", b"en_route_time", "etag", b"etag", "exercise", b"exercise", "hand_over_time", b"hand_over_time", "incident_id", b"incident_id", "incident_type", b"incident_type", "initiating_action_time", b"initiating_action_time", "last_late", b"last_late", "last_record_time", b"last_record_time", "last_source", b"last_source", "mayday", b"mayday", "on_scene_time", b"on_scene_time", "open_position", b"open_position", "override_reason", b"override_reason", "position", b"position", "preplanned_time", b"preplanned_time", "staged_time", b"staged_time", "state", b"state", "state_override_reason", b"state_override_reason", "transport_time", b"transport_time", "transport_to", b"transport_to", "unit_id", b"unit_id", "unit_kind", b"unit_kind"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "acknowledge_time", b"acknowledge_time", "acknowledgement_overdue", b"acknowledgement_overdue", "asks", b"asks", "assignment_id", b"assignment_id", "call_time", b"call_time", "clear_time", b"clear_time", "close_reason", b"close_reason", "crew", b"crew", "crew_leader", b"crew_leader", "destination", b"destination", "destination_time", b"destination_time", "dispatch_time", b"dispatch_time", "dispatched_by", b"dispatched_by", "diverted_from", b"diverted_from", "diverted_to", b"diverted_to", "en_route_time", b"en_route_time", "etag", b"etag", "exercise", b"exercise", "hand_over_time", b"hand_over_time", "incident_id", b"incident_id", "incident_type", b"incident_type", "initiating_action_time", b"initiating_action_time", "last_late", b"last_late", "last_record_time", b"last_record_time", "last_source", b"last_source", "mayday", b"mayday", "on_scene_time", b"on_scene_time", "open_position", b"open_position", "override_reason", b"override_reason", "position", b"position", "preplanned_time", b"preplanned_time", "refusal_answer", b"refusal_answer", "staged_time", b"staged_time", "state", b"state", "state_override_reason", b"state_override_reason", "transport_time", b"transport_time", "transport_to", b"transport_to", "unit_id", b"unit_id", "unit_kind", b"unit_kind"]) -> None: ...
 
 Global___Assignment: typing_extensions.TypeAlias = Assignment
 
@@ -871,6 +881,54 @@ class DispatchPreplannedResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["acknowledge_due_time", b"acknowledge_due_time", "etag", b"etag", "position", b"position"]) -> None: ...
 
 Global___DispatchPreplannedResponse: typing_extensions.TypeAlias = DispatchPreplannedResponse
+
+@typing.final
+class AnswerRefusalRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    ANSWER_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ETAG_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    assignment_id: builtins.str
+    answer: builtins.str
+    """What is done instead, e.g. who was sent, or why nobody is."""
+    etag: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        assignment_id: builtins.str = ...,
+        answer: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        etag: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["answer", b"answer", "assignment_id", b"assignment_id", "etag", b"etag", "occur_time", b"occur_time", "request_id", b"request_id"]) -> None: ...
+
+Global___AnswerRefusalRequest: typing_extensions.TypeAlias = AnswerRefusalRequest
+
+@typing.final
+class AnswerRefusalResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ETAG_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    etag: builtins.str
+    position: builtins.int
+    def __init__(
+        self,
+        *,
+        etag: builtins.str = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["etag", b"etag", "position", b"position"]) -> None: ...
+
+Global___AnswerRefusalResponse: typing_extensions.TypeAlias = AnswerRefusalResponse
 
 @typing.final
 class DivertAssignmentRequest(google.protobuf.message.Message):

@@ -50,6 +50,11 @@ class AssignmentServiceStub(object):
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedRequest.SerializeToString,
                 response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedResponse.FromString,
                 _registered_method=True)
+        self.AnswerRefusal = channel.unary_unary(
+                '/anlan.dispatch.v1.AssignmentService/AnswerRefusal',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AnswerRefusalRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AnswerRefusalResponse.FromString,
+                _registered_method=True)
         self.DivertAssignment = channel.unary_unary(
                 '/anlan.dispatch.v1.AssignmentService/DivertAssignment',
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DivertAssignmentRequest.SerializeToString,
@@ -159,6 +164,14 @@ class AssignmentServiceServicer(object):
 
     def DispatchPreplanned(self, request, context):
         """Sends what was preplanned without waiting for its time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AnswerRefusal(self, request, context):
+        """Answers a plan that came to nothing: its time came, its unit could not be had, and it stays on
+        the board, above all that runs well, until somebody says what is done instead.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -303,6 +316,11 @@ def add_AssignmentServiceServicer_to_server(servicer, server):
                     servicer.DispatchPreplanned,
                     request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedRequest.FromString,
                     response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedResponse.SerializeToString,
+            ),
+            'AnswerRefusal': grpc.unary_unary_rpc_method_handler(
+                    servicer.AnswerRefusal,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AnswerRefusalRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AnswerRefusalResponse.SerializeToString,
             ),
             'DivertAssignment': grpc.unary_unary_rpc_method_handler(
                     servicer.DivertAssignment,
@@ -472,6 +490,33 @@ class AssignmentService(object):
             '/anlan.dispatch.v1.AssignmentService/DispatchPreplanned',
             anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedRequest.SerializeToString,
             anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.DispatchPreplannedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AnswerRefusal(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.AssignmentService/AnswerRefusal',
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AnswerRefusalRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_assignment__service__pb2.AnswerRefusalResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -73,6 +73,22 @@ _AssignmentServiceDispatchPreplannedType = typing_extensions.TypeVar(
     ],
 )
 
+_AssignmentServiceAnswerRefusalType = typing_extensions.TypeVar(
+    '_AssignmentServiceAnswerRefusalType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalRequest,
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalRequest,
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalRequest,
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse,
+    ],
+)
+
 _AssignmentServiceDivertAssignmentType = typing_extensions.TypeVar(
     '_AssignmentServiceDivertAssignmentType',
     grpc.UnaryUnaryMultiCallable[
@@ -345,7 +361,7 @@ _AssignmentServiceGetResponseTimesType = typing_extensions.TypeVar(
     ],
 )
 
-class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentType, _AssignmentServicePreplanAssignmentType, _AssignmentServiceDispatchPreplannedType, _AssignmentServiceDivertAssignmentType, _AssignmentServiceAcknowledgeAssignmentType, _AssignmentServiceDeclineAssignmentType, _AssignmentServiceRecordEnRouteType, _AssignmentServiceRecordStagedType, _AssignmentServiceRecordInitiatingActionType, _AssignmentServiceRecordTransportingType, _AssignmentServiceRecordAtDestinationType, _AssignmentServiceOverrideAssignmentType, _AssignmentServiceHandOverAssignmentType, _AssignmentServiceRecordOnSceneType, _AssignmentServiceClearAssignmentType, _AssignmentServiceCancelAssignmentType, _AssignmentServiceGetAssignmentType, _AssignmentServiceListAssignmentsType, _AssignmentServiceWatchAssignmentsType, _AssignmentServiceGetResponseTimesType]):
+class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentType, _AssignmentServicePreplanAssignmentType, _AssignmentServiceDispatchPreplannedType, _AssignmentServiceAnswerRefusalType, _AssignmentServiceDivertAssignmentType, _AssignmentServiceAcknowledgeAssignmentType, _AssignmentServiceDeclineAssignmentType, _AssignmentServiceRecordEnRouteType, _AssignmentServiceRecordStagedType, _AssignmentServiceRecordInitiatingActionType, _AssignmentServiceRecordTransportingType, _AssignmentServiceRecordAtDestinationType, _AssignmentServiceOverrideAssignmentType, _AssignmentServiceHandOverAssignmentType, _AssignmentServiceRecordOnSceneType, _AssignmentServiceClearAssignmentType, _AssignmentServiceCancelAssignmentType, _AssignmentServiceGetAssignmentType, _AssignmentServiceListAssignmentsType, _AssignmentServiceWatchAssignmentsType, _AssignmentServiceGetResponseTimesType]):
     """Sends units to incidents and follows them until they are cleared."""
 
     @typing.overload
@@ -361,6 +377,10 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
             anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalRequest,
+            anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
@@ -447,6 +467,10 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
             anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalRequest,
+            anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
             anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentResponse,
         ],
@@ -529,6 +553,11 @@ class AssignmentServiceStub(typing.Generic[_AssignmentServiceCreateAssignmentTyp
     DispatchPreplanned: _AssignmentServiceDispatchPreplannedType
     """Sends what was preplanned without waiting for its time."""
 
+    AnswerRefusal: _AssignmentServiceAnswerRefusalType
+    """Answers a plan that came to nothing: its time came, its unit could not be had, and it stays on
+    the board, above all that runs well, until somebody says what is done instead.
+    """
+
     DivertAssignment: _AssignmentServiceDivertAssignmentType
     """Sends the unit of an assignment to another incident in one act: the one assignment ends, another
     begins, and nobody else can have the unit in between.
@@ -598,6 +627,10 @@ AssignmentServiceAsyncStub: typing_extensions.TypeAlias = AssignmentServiceStub[
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedRequest,
         anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalRequest,
+        anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.assignment_service_pb2.DivertAssignmentRequest,
@@ -699,6 +732,16 @@ class AssignmentServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.DispatchPreplannedResponse]]:
         """Sends what was preplanned without waiting for its time."""
+
+    @abc.abstractmethod
+    def AnswerRefusal(
+        self,
+        request: anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse, collections.abc.Awaitable[anlan.dispatch.v1.assignment_service_pb2.AnswerRefusalResponse]]:
+        """Answers a plan that came to nothing: its time came, its unit could not be had, and it stays on
+        the board, above all that runs well, until somebody says what is done instead.
+        """
 
     @abc.abstractmethod
     def DivertAssignment(

@@ -28,9 +28,11 @@ from anlan.dispatch.v1 import run_card_pb2 as anlan_dot_dispatch_dot_v1_dot_run_
 from anlan.type.v1 import place_pb2 as anlan_dot_type_dot_v1_dot_place__pb2
 from anlan.type.v1 import read_pb2 as anlan_dot_type_dot_v1_dot_read__pb2
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.anlan/dispatch/v1/recommendation_service.proto\x12\x11\x61nlan.dispatch.v1\x1a\x1f\x61nlan/command/v1/incident.proto\x1a&anlan/dispatch/v1/recommendation.proto\x1a anlan/dispatch/v1/run_card.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\"\xdc\x06\n\x15RecommendUnitsRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x45\n\x11recommendation_id\x18\x02 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12#\n\x05place\x18\x04 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x1a\n\ttype_code\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18<\x12\x30\n\x05grade\x18\x06 \x01(\x0e\x32\x17.anlan.command.v1.GradeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x41\n\x0eresponse_level\x18\x07 \x01(\x0e\x32\x1f.anlan.command.v1.ResponseLevelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12?\n\x0brun_card_id\x18\x08 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12\x1e\n\x0b\x61larm_level\x18\t \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\t(\x00\x12\x34\n\x05wants\x18\n \x03(\x0b\x32\x1b.anlan.dispatch.v1.UnitWantB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12\x1d\n\x08radius_m\x18\x0b \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\x89z(\x00\x12\x1d\n\x0cmin_position\x18\x0c \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00:\x91\x02\xbaH\x8d\x02\x1a\\\n\x0frecommend.where\x12\x1ename an incident_id or a place\x1a)this.incident_id != \'\' || has(this.place)\x1a\xac\x01\n\x17recommend.wants_or_card\x12\x45wants stand in place of a card: leave run_card_id and alarm_level out\x1aJsize(this.wants) == 0 || (this.run_card_id == \'\' && this.alarm_level == 0)\"e\n\x16RecommendUnitsResponse\x12\x39\n\x0erecommendation\x18\x01 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12\x10\n\x08position\x18\x02 \x01(\x03\"\x88\x01\n\x18GetRecommendationRequest\x12\x42\n\x11recommendation_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12(\n\x04read\x18\x02 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x83\x01\n\x19GetRecommendationResponse\x12\x39\n\x0erecommendation\x18\x01 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12+\n\tfreshness\x18\x02 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\xb9\x01\n\x1aListRecommendationsRequest\x12\x1c\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12(\n\x04read\x18\x04 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x9f\x01\n\x1bListRecommendationsResponse\x12:\n\x0frecommendations\x18\x01 \x03(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\x80\x01\n\x1bWatchRecommendationsRequest\x12 \n\x0fresume_position\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12?\n\x0bincident_id\x18\x02 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\"k\n\x1cWatchRecommendationsResponse\x12\x39\n\x0erecommendation\x18\x01 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12\x10\n\x08position\x18\x02 \x01(\x03\"a\n\x1bReplayRecommendationRequest\x12\x42\n\x11recommendation_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\"C\n\x10ReplayDifference\x12\r\n\x05\x61\x62out\x18\x01 \x01(\t\x12\x0e\n\x06stored\x18\x02 \x01(\t\x12\x10\n\x08replayed\x18\x03 \x01(\t\"\xdd\x01\n\x1cReplayRecommendationResponse\x12\x11\n\tidentical\x18\x01 \x01(\x08\x12\x1d\n\x15stored_engine_version\x18\x02 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x03 \x01(\t\x12\x38\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32#.anlan.dispatch.v1.ReplayDifference\x12\x39\n\x0erecommendation\x18\x05 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation2\xd8\x04\n\x15RecommendationService\x12\x65\n\x0eRecommendUnits\x12(.anlan.dispatch.v1.RecommendUnitsRequest\x1a).anlan.dispatch.v1.RecommendUnitsResponse\x12n\n\x11GetRecommendation\x12+.anlan.dispatch.v1.GetRecommendationRequest\x1a,.anlan.dispatch.v1.GetRecommendationResponse\x12t\n\x13ListRecommendations\x12-.anlan.dispatch.v1.ListRecommendationsRequest\x1a..anlan.dispatch.v1.ListRecommendationsResponse\x12y\n\x14WatchRecommendations\x12..anlan.dispatch.v1.WatchRecommendationsRequest\x1a/.anlan.dispatch.v1.WatchRecommendationsResponse0\x01\x12w\n\x14ReplayRecommendation\x12..anlan.dispatch.v1.ReplayRecommendationRequest\x1a/.anlan.dispatch.v1.ReplayRecommendationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.anlan/dispatch/v1/recommendation_service.proto\x12\x11\x61nlan.dispatch.v1\x1a\x1f\x61nlan/command/v1/incident.proto\x1a&anlan/dispatch/v1/recommendation.proto\x1a anlan/dispatch/v1/run_card.proto\x1a\x19\x61nlan/type/v1/place.proto\x1a\x18\x61nlan/type/v1/read.proto\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdc\x06\n\x15RecommendUnitsRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x45\n\x11recommendation_id\x18\x02 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12#\n\x05place\x18\x04 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12\x1a\n\ttype_code\x18\x05 \x01(\tB\x07\xbaH\x04r\x02\x18<\x12\x30\n\x05grade\x18\x06 \x01(\x0e\x32\x17.anlan.command.v1.GradeB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x41\n\x0eresponse_level\x18\x07 \x01(\x0e\x32\x1f.anlan.command.v1.ResponseLevelB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12?\n\x0brun_card_id\x18\x08 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12\x1e\n\x0b\x61larm_level\x18\t \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\t(\x00\x12\x34\n\x05wants\x18\n \x03(\x0b\x32\x1b.anlan.dispatch.v1.UnitWantB\x08\xbaH\x05\x92\x01\x02\x10\x14\x12\x1d\n\x08radius_m\x18\x0b \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\x80\x89z(\x00\x12\x1d\n\x0cmin_position\x18\x0c \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00:\x91\x02\xbaH\x8d\x02\x1a\\\n\x0frecommend.where\x12\x1ename an incident_id or a place\x1a)this.incident_id != \'\' || has(this.place)\x1a\xac\x01\n\x17recommend.wants_or_card\x12\x45wants stand in place of a card: leave run_card_id and alarm_level out\x1aJsize(this.wants) == 0 || (this.run_card_id == \'\' && this.alarm_level == 0)\"e\n\x16RecommendUnitsResponse\x12\x39\n\x0erecommendation\x18\x01 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12\x10\n\x08position\x18\x02 \x01(\x03\"\x88\x03\n\x1cPreplanRecommendationRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x42\n\x11recommendation_id\x18\x02 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x42\n\x08unit_ids\x18\x03 \x03(\tB0\xbaH-\x92\x01*\x10\x64\x18\x01\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12\x31\n\rdispatch_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x05order\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\x12\x46\n\x12\x61\x63knowledge_within\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x03\x08\x90\x1c\x32\x02\x08\x01\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x8e\x01\n\x1dPreplanRecommendationResponse\x12\x16\n\x0e\x61ssignment_ids\x18\x01 \x03(\t\x12\x10\n\x08unit_ids\x18\x02 \x03(\t\x12\x31\n\rdispatch_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08position\x18\x04 \x01(\x03\"\x88\x01\n\x18GetRecommendationRequest\x12\x42\n\x11recommendation_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\x12(\n\x04read\x18\x02 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x83\x01\n\x19GetRecommendationResponse\x12\x39\n\x0erecommendation\x18\x01 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12+\n\tfreshness\x18\x02 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\xb9\x01\n\x1aListRecommendationsRequest\x12\x1c\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x12\n\npage_token\x18\x02 \x01(\t\x12?\n\x0bincident_id\x18\x03 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\x12(\n\x04read\x18\x04 \x01(\x0b\x32\x1a.anlan.type.v1.ReadOptions\"\x9f\x01\n\x1bListRecommendationsResponse\x12:\n\x0frecommendations\x18\x01 \x03(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12+\n\tfreshness\x18\x03 \x01(\x0b\x32\x18.anlan.type.v1.Freshness\"\x80\x01\n\x1bWatchRecommendationsRequest\x12 \n\x0fresume_position\x18\x01 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12?\n\x0bincident_id\x18\x02 \x01(\tB*\xbaH\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$\"k\n\x1cWatchRecommendationsResponse\x12\x39\n\x0erecommendation\x18\x01 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation\x12\x10\n\x08position\x18\x02 \x01(\x03\"a\n\x1bReplayRecommendationRequest\x12\x42\n\x11recommendation_id\x18\x01 \x01(\tB\'\xbaH$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$\"C\n\x10ReplayDifference\x12\r\n\x05\x61\x62out\x18\x01 \x01(\t\x12\x0e\n\x06stored\x18\x02 \x01(\t\x12\x10\n\x08replayed\x18\x03 \x01(\t\"\xdd\x01\n\x1cReplayRecommendationResponse\x12\x11\n\tidentical\x18\x01 \x01(\x08\x12\x1d\n\x15stored_engine_version\x18\x02 \x01(\t\x12\x16\n\x0e\x65ngine_version\x18\x03 \x01(\t\x12\x38\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32#.anlan.dispatch.v1.ReplayDifference\x12\x39\n\x0erecommendation\x18\x05 \x01(\x0b\x32!.anlan.dispatch.v1.Recommendation2\xd4\x05\n\x15RecommendationService\x12\x65\n\x0eRecommendUnits\x12(.anlan.dispatch.v1.RecommendUnitsRequest\x1a).anlan.dispatch.v1.RecommendUnitsResponse\x12z\n\x15PreplanRecommendation\x12/.anlan.dispatch.v1.PreplanRecommendationRequest\x1a\x30.anlan.dispatch.v1.PreplanRecommendationResponse\x12n\n\x11GetRecommendation\x12+.anlan.dispatch.v1.GetRecommendationRequest\x1a,.anlan.dispatch.v1.GetRecommendationResponse\x12t\n\x13ListRecommendations\x12-.anlan.dispatch.v1.ListRecommendationsRequest\x1a..anlan.dispatch.v1.ListRecommendationsResponse\x12y\n\x14WatchRecommendations\x12..anlan.dispatch.v1.WatchRecommendationsRequest\x1a/.anlan.dispatch.v1.WatchRecommendationsResponse0\x01\x12w\n\x14ReplayRecommendation\x12..anlan.dispatch.v1.ReplayRecommendationRequest\x1a/.anlan.dispatch.v1.ReplayRecommendationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -61,6 +63,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECOMMENDUNITSREQUEST'].fields_by_name['min_position']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_RECOMMENDUNITSREQUEST']._loaded_options = None
   _globals['_RECOMMENDUNITSREQUEST']._serialized_options = b'\272H\215\002\032\\\n\017recommend.where\022\036name an incident_id or a place\032)this.incident_id != \'\' || has(this.place)\032\254\001\n\027recommend.wants_or_card\022Ewants stand in place of a card: leave run_card_id and alarm_level out\032Jsize(this.wants) == 0 || (this.run_card_id == \'\' && this.alarm_level == 0)'
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['recommendation_id']._loaded_options = None
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['recommendation_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['unit_ids']._loaded_options = None
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['unit_ids']._serialized_options = b'\272H-\222\001*\020d\030\001\"$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['order']._loaded_options = None
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['order']._serialized_options = b'\272H\005r\003\030\350\007'
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['acknowledge_within']._loaded_options = None
+  _globals['_PREPLANRECOMMENDATIONREQUEST'].fields_by_name['acknowledge_within']._serialized_options = b'\272H\014\252\001\t\"\003\010\220\0342\002\010\001'
   _globals['_GETRECOMMENDATIONREQUEST'].fields_by_name['recommendation_id']._loaded_options = None
   _globals['_GETRECOMMENDATIONREQUEST'].fields_by_name['recommendation_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
   _globals['_LISTRECOMMENDATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -73,28 +85,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHRECOMMENDATIONSREQUEST'].fields_by_name['incident_id']._serialized_options = b'\272H\'r%2#^([A-Za-z0-9][A-Za-z0-9_-]{0,63})?$'
   _globals['_REPLAYRECOMMENDATIONREQUEST'].fields_by_name['recommendation_id']._loaded_options = None
   _globals['_REPLAYRECOMMENDATIONREQUEST'].fields_by_name['recommendation_id']._serialized_options = b'\272H$r\"2 ^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$'
-  _globals['_RECOMMENDUNITSREQUEST']._serialized_start=259
-  _globals['_RECOMMENDUNITSREQUEST']._serialized_end=1119
-  _globals['_RECOMMENDUNITSRESPONSE']._serialized_start=1121
-  _globals['_RECOMMENDUNITSRESPONSE']._serialized_end=1222
-  _globals['_GETRECOMMENDATIONREQUEST']._serialized_start=1225
-  _globals['_GETRECOMMENDATIONREQUEST']._serialized_end=1361
-  _globals['_GETRECOMMENDATIONRESPONSE']._serialized_start=1364
-  _globals['_GETRECOMMENDATIONRESPONSE']._serialized_end=1495
-  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_start=1498
-  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_end=1683
-  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_start=1686
-  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_end=1845
-  _globals['_WATCHRECOMMENDATIONSREQUEST']._serialized_start=1848
-  _globals['_WATCHRECOMMENDATIONSREQUEST']._serialized_end=1976
-  _globals['_WATCHRECOMMENDATIONSRESPONSE']._serialized_start=1978
-  _globals['_WATCHRECOMMENDATIONSRESPONSE']._serialized_end=2085
-  _globals['_REPLAYRECOMMENDATIONREQUEST']._serialized_start=2087
-  _globals['_REPLAYRECOMMENDATIONREQUEST']._serialized_end=2184
-  _globals['_REPLAYDIFFERENCE']._serialized_start=2186
-  _globals['_REPLAYDIFFERENCE']._serialized_end=2253
-  _globals['_REPLAYRECOMMENDATIONRESPONSE']._serialized_start=2256
-  _globals['_REPLAYRECOMMENDATIONRESPONSE']._serialized_end=2477
-  _globals['_RECOMMENDATIONSERVICE']._serialized_start=2480
-  _globals['_RECOMMENDATIONSERVICE']._serialized_end=3080
+  _globals['_RECOMMENDUNITSREQUEST']._serialized_start=324
+  _globals['_RECOMMENDUNITSREQUEST']._serialized_end=1184
+  _globals['_RECOMMENDUNITSRESPONSE']._serialized_start=1186
+  _globals['_RECOMMENDUNITSRESPONSE']._serialized_end=1287
+  _globals['_PREPLANRECOMMENDATIONREQUEST']._serialized_start=1290
+  _globals['_PREPLANRECOMMENDATIONREQUEST']._serialized_end=1682
+  _globals['_PREPLANRECOMMENDATIONRESPONSE']._serialized_start=1685
+  _globals['_PREPLANRECOMMENDATIONRESPONSE']._serialized_end=1827
+  _globals['_GETRECOMMENDATIONREQUEST']._serialized_start=1830
+  _globals['_GETRECOMMENDATIONREQUEST']._serialized_end=1966
+  _globals['_GETRECOMMENDATIONRESPONSE']._serialized_start=1969
+  _globals['_GETRECOMMENDATIONRESPONSE']._serialized_end=2100
+  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_start=2103
+  _globals['_LISTRECOMMENDATIONSREQUEST']._serialized_end=2288
+  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_start=2291
+  _globals['_LISTRECOMMENDATIONSRESPONSE']._serialized_end=2450
+  _globals['_WATCHRECOMMENDATIONSREQUEST']._serialized_start=2453
+  _globals['_WATCHRECOMMENDATIONSREQUEST']._serialized_end=2581
+  _globals['_WATCHRECOMMENDATIONSRESPONSE']._serialized_start=2583
+  _globals['_WATCHRECOMMENDATIONSRESPONSE']._serialized_end=2690
+  _globals['_REPLAYRECOMMENDATIONREQUEST']._serialized_start=2692
+  _globals['_REPLAYRECOMMENDATIONREQUEST']._serialized_end=2789
+  _globals['_REPLAYDIFFERENCE']._serialized_start=2791
+  _globals['_REPLAYDIFFERENCE']._serialized_end=2858
+  _globals['_REPLAYRECOMMENDATIONRESPONSE']._serialized_start=2861
+  _globals['_REPLAYRECOMMENDATIONRESPONSE']._serialized_end=3082
+  _globals['_RECOMMENDATIONSERVICE']._serialized_start=3085
+  _globals['_RECOMMENDATIONSERVICE']._serialized_end=3809
 # @@protoc_insertion_point(module_scope)

@@ -11,8 +11,10 @@ import anlan.type.v1.read_pb2
 import builtins
 import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.duration_pb2
 import google.protobuf.internal.containers
 import google.protobuf.message
+import google.protobuf.timestamp_pb2
 import sys
 import typing
 
@@ -101,6 +103,84 @@ class RecommendUnitsResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["position", b"position", "recommendation", b"recommendation"]) -> None: ...
 
 Global___RecommendUnitsResponse: typing_extensions.TypeAlias = RecommendUnitsResponse
+
+@typing.final
+class PreplanRecommendationRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: builtins.int
+    RECOMMENDATION_ID_FIELD_NUMBER: builtins.int
+    UNIT_IDS_FIELD_NUMBER: builtins.int
+    DISPATCH_TIME_FIELD_NUMBER: builtins.int
+    ORDER_FIELD_NUMBER: builtins.int
+    ACKNOWLEDGE_WITHIN_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    request_id: builtins.str
+    recommendation_id: builtins.str
+    """One that was made for an incident."""
+    order: builtins.str
+    """The order in words; empty: the card's instructions."""
+    @property
+    def unit_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Only these of its picks; empty: all of them."""
+
+    @property
+    def dispatch_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When they are asked for and sent; absent: the card's planned_start_time."""
+
+    @property
+    def acknowledge_within(self) -> google.protobuf.duration_pb2.Duration:
+        """How long each crew may take to acknowledge: 1 s to 1 h.  Default 90 s."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When it was decided; the start comes after it."""
+
+    def __init__(
+        self,
+        *,
+        request_id: builtins.str = ...,
+        recommendation_id: builtins.str = ...,
+        unit_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        dispatch_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        order: builtins.str = ...,
+        acknowledge_within: google.protobuf.duration_pb2.Duration | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "dispatch_time", b"dispatch_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["acknowledge_within", b"acknowledge_within", "dispatch_time", b"dispatch_time", "occur_time", b"occur_time", "order", b"order", "recommendation_id", b"recommendation_id", "request_id", b"request_id", "unit_ids", b"unit_ids"]) -> None: ...
+
+Global___PreplanRecommendationRequest: typing_extensions.TypeAlias = PreplanRecommendationRequest
+
+@typing.final
+class PreplanRecommendationResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_IDS_FIELD_NUMBER: builtins.int
+    UNIT_IDS_FIELD_NUMBER: builtins.int
+    DISPATCH_TIME_FIELD_NUMBER: builtins.int
+    POSITION_FIELD_NUMBER: builtins.int
+    position: builtins.int
+    @property
+    def assignment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Side by side with unit_ids."""
+
+    @property
+    def unit_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def dispatch_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        unit_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        dispatch_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        position: builtins.int = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["dispatch_time", b"dispatch_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_ids", b"assignment_ids", "dispatch_time", b"dispatch_time", "position", b"position", "unit_ids", b"unit_ids"]) -> None: ...
+
+Global___PreplanRecommendationResponse: typing_extensions.TypeAlias = PreplanRecommendationResponse
 
 @typing.final
 class GetRecommendationRequest(google.protobuf.message.Message):

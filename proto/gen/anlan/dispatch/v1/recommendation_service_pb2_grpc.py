@@ -40,6 +40,11 @@ class RecommendationServiceStub(object):
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.RecommendUnitsRequest.SerializeToString,
                 response_deserializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.RecommendUnitsResponse.FromString,
                 _registered_method=True)
+        self.PreplanRecommendation = channel.unary_unary(
+                '/anlan.dispatch.v1.RecommendationService/PreplanRecommendation',
+                request_serializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.PreplanRecommendationRequest.SerializeToString,
+                response_deserializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.PreplanRecommendationResponse.FromString,
+                _registered_method=True)
         self.GetRecommendation = channel.unary_unary(
                 '/anlan.dispatch.v1.RecommendationService/GetRecommendation',
                 request_serializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.GetRecommendationRequest.SerializeToString,
@@ -69,6 +74,14 @@ class RecommendationServiceServicer(object):
     def RecommendUnits(self, request, context):
         """Recommends units for an incident, or for a place, and stores with it all that it rests on.
         It holds nobody: a unit is had by CreateAssignment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PreplanRecommendation(self, request, context):
+        """Preplans the picks of a recommendation for the time that its run card plans, or another to come:
+        one preplanned assignment for each, which holds no unit until then.  Once for a recommendation.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -109,6 +122,11 @@ def add_RecommendationServiceServicer_to_server(servicer, server):
                     servicer.RecommendUnits,
                     request_deserializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.RecommendUnitsRequest.FromString,
                     response_serializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.RecommendUnitsResponse.SerializeToString,
+            ),
+            'PreplanRecommendation': grpc.unary_unary_rpc_method_handler(
+                    servicer.PreplanRecommendation,
+                    request_deserializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.PreplanRecommendationRequest.FromString,
+                    response_serializer=anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.PreplanRecommendationResponse.SerializeToString,
             ),
             'GetRecommendation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRecommendation,
@@ -159,6 +177,33 @@ class RecommendationService(object):
             '/anlan.dispatch.v1.RecommendationService/RecommendUnits',
             anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.RecommendUnitsRequest.SerializeToString,
             anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.RecommendUnitsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreplanRecommendation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/anlan.dispatch.v1.RecommendationService/PreplanRecommendation',
+            anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.PreplanRecommendationRequest.SerializeToString,
+            anlan_dot_dispatch_dot_v1_dot_recommendation__service__pb2.PreplanRecommendationResponse.FromString,
             options,
             channel_credentials,
             insecure,

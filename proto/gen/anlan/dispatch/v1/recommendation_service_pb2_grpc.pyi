@@ -41,6 +41,22 @@ _RecommendationServiceRecommendUnitsType = typing_extensions.TypeVar(
     ],
 )
 
+_RecommendationServicePreplanRecommendationType = typing_extensions.TypeVar(
+    '_RecommendationServicePreplanRecommendationType',
+    grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationRequest,
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationRequest,
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationRequest,
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse,
+    ],
+)
+
 _RecommendationServiceGetRecommendationType = typing_extensions.TypeVar(
     '_RecommendationServiceGetRecommendationType',
     grpc.UnaryUnaryMultiCallable[
@@ -105,7 +121,7 @@ _RecommendationServiceReplayRecommendationType = typing_extensions.TypeVar(
     ],
 )
 
-class RecommendationServiceStub(typing.Generic[_RecommendationServiceRecommendUnitsType, _RecommendationServiceGetRecommendationType, _RecommendationServiceListRecommendationsType, _RecommendationServiceWatchRecommendationsType, _RecommendationServiceReplayRecommendationType]):
+class RecommendationServiceStub(typing.Generic[_RecommendationServiceRecommendUnitsType, _RecommendationServicePreplanRecommendationType, _RecommendationServiceGetRecommendationType, _RecommendationServiceListRecommendationsType, _RecommendationServiceWatchRecommendationsType, _RecommendationServiceReplayRecommendationType]):
     """Recommends units: who can go, who arrives first, who cannot and why, what stays uncovered."""
 
     @typing.overload
@@ -113,6 +129,10 @@ class RecommendationServiceStub(typing.Generic[_RecommendationServiceRecommendUn
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.recommendation_service_pb2.RecommendUnitsRequest,
             anlan.dispatch.v1.recommendation_service_pb2.RecommendUnitsResponse,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationRequest,
+            anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse,
         ],
         grpc.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.recommendation_service_pb2.GetRecommendationRequest,
@@ -139,6 +159,10 @@ class RecommendationServiceStub(typing.Generic[_RecommendationServiceRecommendUn
             anlan.dispatch.v1.recommendation_service_pb2.RecommendUnitsResponse,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationRequest,
+            anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             anlan.dispatch.v1.recommendation_service_pb2.GetRecommendationRequest,
             anlan.dispatch.v1.recommendation_service_pb2.GetRecommendationResponse,
         ],
@@ -161,6 +185,11 @@ class RecommendationServiceStub(typing.Generic[_RecommendationServiceRecommendUn
     It holds nobody: a unit is had by CreateAssignment.
     """
 
+    PreplanRecommendation: _RecommendationServicePreplanRecommendationType
+    """Preplans the picks of a recommendation for the time that its run card plans, or another to come:
+    one preplanned assignment for each, which holds no unit until then.  Once for a recommendation.
+    """
+
     GetRecommendation: _RecommendationServiceGetRecommendationType
     """Returns one recommendation as it was made."""
 
@@ -177,6 +206,10 @@ RecommendationServiceAsyncStub: typing_extensions.TypeAlias = RecommendationServ
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.recommendation_service_pb2.RecommendUnitsRequest,
         anlan.dispatch.v1.recommendation_service_pb2.RecommendUnitsResponse,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationRequest,
+        anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         anlan.dispatch.v1.recommendation_service_pb2.GetRecommendationRequest,
@@ -207,6 +240,16 @@ class RecommendationServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[anlan.dispatch.v1.recommendation_service_pb2.RecommendUnitsResponse, collections.abc.Awaitable[anlan.dispatch.v1.recommendation_service_pb2.RecommendUnitsResponse]]:
         """Recommends units for an incident, or for a place, and stores with it all that it rests on.
         It holds nobody: a unit is had by CreateAssignment.
+        """
+
+    @abc.abstractmethod
+    def PreplanRecommendation(
+        self,
+        request: anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse, collections.abc.Awaitable[anlan.dispatch.v1.recommendation_service_pb2.PreplanRecommendationResponse]]:
+        """Preplans the picks of a recommendation for the time that its run card plans, or another to come:
+        one preplanned assignment for each, which holds no unit until then.  Once for a recommendation.
         """
 
     @abc.abstractmethod

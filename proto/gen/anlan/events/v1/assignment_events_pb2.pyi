@@ -5,7 +5,9 @@ isort:skip_file
 
 import anlan.type.v1.place_pb2
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
@@ -321,11 +323,14 @@ class AssignmentRefused(google.protobuf.message.Message):
     UNIT_ID_FIELD_NUMBER: builtins.int
     REASON_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    ASKS_FIELD_NUMBER: builtins.int
     assignment_id: builtins.str
     incident_id: builtins.str
     unit_id: builtins.str
     reason: builtins.str
     """UNIT_HELD, UNIT_OUT_OF_SERVICE, RESOURCES_UNAVAILABLE, …"""
+    asks: builtins.bool
+    """It was preplanned and its time had come: somebody must say what is done instead."""
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -336,11 +341,82 @@ class AssignmentRefused(google.protobuf.message.Message):
         unit_id: builtins.str = ...,
         reason: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        asks: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["asks", b"asks", "assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "unit_id", b"unit_id"]) -> None: ...
 
 Global___AssignmentRefused: typing_extensions.TypeAlias = AssignmentRefused
+
+@typing.final
+class RefusalAnswered(google.protobuf.message.Message):
+    """Somebody said what is done in place of a plan that came to nothing."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ASSIGNMENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    UNIT_ID_FIELD_NUMBER: builtins.int
+    ANSWER_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    assignment_id: builtins.str
+    incident_id: builtins.str
+    unit_id: builtins.str
+    answer: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        assignment_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        unit_id: builtins.str = ...,
+        answer: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["answer", b"answer", "assignment_id", b"assignment_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "unit_id", b"unit_id"]) -> None: ...
+
+Global___RefusalAnswered: typing_extensions.TypeAlias = RefusalAnswered
+
+@typing.final
+class StartPlanned(google.protobuf.message.Message):
+    """The picks of a recommendation will be sent at a time to come; they hold nothing until then."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    RECOMMENDATION_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_IDS_FIELD_NUMBER: builtins.int
+    UNIT_IDS_FIELD_NUMBER: builtins.int
+    DISPATCH_TIME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    recommendation_id: builtins.str
+    incident_id: builtins.str
+    @property
+    def assignment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Side by side with unit_ids."""
+
+    @property
+    def unit_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
+    @property
+    def dispatch_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        recommendation_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        assignment_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        unit_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        dispatch_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["dispatch_time", b"dispatch_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_ids", b"assignment_ids", "dispatch_time", b"dispatch_time", "incident_id", b"incident_id", "occur_time", b"occur_time", "recommendation_id", b"recommendation_id", "unit_ids", b"unit_ids"]) -> None: ...
+
+Global___StartPlanned: typing_extensions.TypeAlias = StartPlanned
 
 @typing.final
 class AssignmentPreplanned(google.protobuf.message.Message):
