@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, create_engine, select
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from anlan.command.v1 import deadline_service_pb2 as deadline_pb
 from anlan.command.v1 import decision_service_pb2 as decision_pb
@@ -14,13 +18,26 @@ from anlan.command.v1.deadline_service_pb2_grpc import DeadlineServiceStub
 from anlan.command.v1.decision_service_pb2_grpc import DecisionServiceStub
 from anlan.command.v1.fact_service_pb2_grpc import FactServiceStub
 from anlan.type.v1 import read_pb2
+from services.audit.projections import AUDIT
 from services.cli.suite import SERVICES
+from services.command.projections import COMMAND
+from services.dispatch.projections import DISPATCH
+from services.notify.projections import NOTIFY
+from services.resources.projections import RESOURCES
 from services.runtime.cause import CORRELATION
+from services.runtime.projection import Projection
 from tests.e2e.story import gaps, log_of, rows, timeline
 from tests.suite import RunningSuite
 
 DRILL = "drills/flood-2026.yaml"
 ACCIDENT = "drills/chemical-2026.yaml"
+PROJECTIONS = {
+    "audit": AUDIT,
+    "command": COMMAND,
+    "dispatch": DISPATCH,
+    "notify": NOTIFY,
+    "resources": RESOURCES,
+}
 STORY = (
     "ReportSubmitted.v2",
     "ReportVerified.v1",
@@ -173,6 +190,42 @@ async def test_dropping_every_read_model_rebuilds_identical_rows(
 
     after = {database.name: rows(database) for database in databases(rebuilt)}
     assert after == before
+
+
+async def test_postgresql_holds_the_same_rows(
+    start_suite: Callable[[], RunningSuite], postgres_url: str
+) -> None:
+    suite = start_suite()
+    played = suite.run("drill", "play", ACCIDENT, "--speed", "0")
+    assert played.returncode == 0, played.stdout
+    log = await log_of(suite)
+    assert suite.stop() == 0
+
+    engine = create_async_engine(postgres_url)
+    for database in databases(suite):
+        projection = PROJECTIONS[database.stem]
+        concerning = [
+            event
+            for event in log
+            if not projection.categories or event.category in projection.categories
+        ]
+        async with engine.begin() as connection:
+            await connection.run_sync(projection.tables.create_all)
+            await connection.run_sync(projection.fold, concerning)
+            found = await connection.run_sync(dump, projection)
+            await connection.run_sync(projection.tables.drop_all)
+        lite = create_engine(f"sqlite:///{database}")
+        with lite.connect() as connection:
+            assert found == dump(connection, projection), database.stem
+        lite.dispose()
+    await engine.dispose()
+
+
+def dump(connection: Connection, projection: Projection) -> dict[str, list[tuple[Any, ...]]]:
+    return {
+        table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
+        for table in projection.tables.sorted_tables
+    }
 
 
 def databases(suite: RunningSuite) -> list[Path]:

@@ -40,7 +40,6 @@ from services.runtime.rejection import Unavailable
 from services.runtime.store import EventStore
 from tests.node import Node
 from tests.resources import history
-from tests.runtime.postgres import Absent, Postgres
 
 Rows = dict[str, list[tuple[Any, ...]]]
 ACTS = [
@@ -215,21 +214,9 @@ async def test_a_read_does_not_answer_from_before_its_bound(
                 pass
 
 
-@pytest.fixture
-def postgres() -> Iterator[Postgres]:
-    try:
-        postgres = Postgres.start()
-    except Absent as why:
-        pytest.skip(str(why))
-    try:
-        yield postgres
-    finally:
-        postgres.stop()
-
-
-async def test_postgresql_has_the_same_rows(night: EventStore, postgres: Postgres) -> None:
+async def test_postgresql_has_the_same_rows(night: EventStore, postgres_url: str) -> None:
     position = await history.live(night, ACTS)
 
-    rows = await rows_at(night, postgres.url, position)
+    rows = await rows_at(night, postgres_url, position)
 
     assert rows == folded(await logged(night))

@@ -5,12 +5,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from services.runtime.store import EventStore
 from tests.node import Node
-from tests.runtime.postgres import Absent, Postgres
 
 Connect = Callable[[str], Awaitable[EventStore]]
 
@@ -66,27 +63,10 @@ def key() -> str:
     return str(uuid4())
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    try:
-        started = Postgres.start()
-    except Absent as absent:
-        pytest.skip(f"no PostgreSQL: {absent}")
-    try:
-        yield started
-    finally:
-        started.stop()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name an empty database, of each kind."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}"
-    postgres: Postgres = request.getfixturevalue("postgres")
-    engine = create_async_engine(postgres.url)
-    async with engine.begin() as connection:
-        await connection.execute(text("DROP SCHEMA public CASCADE"))
-        await connection.execute(text("CREATE SCHEMA public"))
-    await engine.dispose()
-    return postgres.url
+    found: str = request.getfixturevalue("postgres_url")
+    return found

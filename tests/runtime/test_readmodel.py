@@ -16,7 +16,7 @@ from services.runtime.projection import Projection
 from services.runtime.readmodel import ReadModel
 from services.runtime.recorded import CONTINUES
 from services.runtime.rejection import Unavailable
-from tests.runtime.postgres import Postgres
+from tests.postgres import Postgres
 from tests.runtime.scripted import BEGAN, POISON, Script, rows, said, words
 
 
