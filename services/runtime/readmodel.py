@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -34,6 +34,7 @@ from services.runtime.past import Pasts
 from services.runtime.projection import EPOCH, AsOf, Projection, Seen
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Unavailable
+from services.runtime.shared import Shared
 from services.runtime.store import EventStore, Progress
 from services.runtime.tap import Taps
 from services.runtime.times import micros
@@ -92,6 +93,7 @@ class ReadModel:
         self._advanced = asyncio.Condition()
         self._pasts = Pasts(projection, store)
         self._taps = Taps()
+        self._shared = Shared()
         self.seen = Seen()
         self.caught_up = asyncio.Event()
 
@@ -201,6 +203,7 @@ class ReadModel:
     async def _advance(self, seen: Seen) -> None:
         async with self._advanced:
             self.seen = seen
+            self._shared.forget()
             self._advanced.notify_all()
 
     def _write(self, engine: Engine, batch: Sequence[Recorded]) -> None:
@@ -303,6 +306,15 @@ class ReadModel:
         async with self._engine.connect() as connection:
             await connection.execution_options(isolation_level="REPEATABLE READ")
             return await connection.run_sync(rows, seen), seen
+
+    async def shared(
+        self, question: Hashable, rows: Callable[[Connection, Seen], T]
+    ) -> tuple[T, Seen]:
+        """Return a snapshot of the newest rows, the same to all who ask an equal question.
+
+        Until something more is folded: then it is read again.
+        """
+        return await self._shared.answer(question, lambda: self.snapshot(rows))
 
     async def _reached(self, min_position: int) -> Seen:
         behind = self.seen.position < min_position

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement, Connection, Select
 
-from services.runtime.readmodel import ReadModel
+from services.runtime.readmodel import ReadModel, Seen
 
 PAGE = 500
 
@@ -21,12 +21,18 @@ async def changes(
     row changes.  A watcher who is slower than the changes sees the newest state of each row only.
     """
     last = after
-    while True:
+    asked = rows.compile()
+    watched = f"{asked} {sorted(asked.params.items())}"
+
+    def read(connection: Connection, _: Seen) -> Sequence[Any]:
         page = rows.where(position > last).order_by(position).limit(PAGE)
-        async with model.read() as (connection, seen):
-            found = (await connection.execute(page)).all()
+        return connection.execute(page).all()
+
+    while True:
+        found, seen = await model.shared((watched, last), read)
         for row in found:
             last = row.position
             yield row
         if len(found) < PAGE:
+            last = max(last, seen.position)
             await model.advanced(seen.position)
