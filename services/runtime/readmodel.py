@@ -90,7 +90,7 @@ class ReadModel:
             .where(self._checkpoint.c.position == bindparam("was"))
             .values(position=bindparam("is_now"), time=bindparam("at"))
         )
-        self._advanced = asyncio.Condition()
+        self._news = asyncio.Event()  # another for each advance
         self._pasts = Pasts(projection, store)
         self._taps = Taps()
         self._shared = Shared()
@@ -183,7 +183,7 @@ class ReadModel:
                 if self.seen.position <= before:
                     raise
             else:
-                await self._advance(Seen(news[-1].position, news[-1].created_at))
+                self._advance(Seen(news[-1].position, news[-1].created_at))
         self._taps.pour(batch)
 
     async def _fold_in(self, news: list[Recorded]) -> None:
@@ -198,13 +198,13 @@ class ReadModel:
     async def _look(self) -> None:
         """Learn from the rows themselves how far they are."""
         async with self._engine.connect() as connection:
-            await self._advance(await connection.run_sync(self._load))
+            self._advance(await connection.run_sync(self._load))
 
-    async def _advance(self, seen: Seen) -> None:
-        async with self._advanced:
-            self.seen = seen
-            self._shared.forget()
-            self._advanced.notify_all()
+    def _advance(self, seen: Seen) -> None:
+        self.seen = seen
+        self._shared.forget()
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     def _write(self, engine: Engine, batch: Sequence[Recorded]) -> None:
         if self._writing is None or self._writing.invalidated:
@@ -263,8 +263,9 @@ class ReadModel:
     async def advanced(self, after: int, timeout_s: float | None = None) -> bool:
         """Wait until something after position ``after`` is folded; False when time ran out."""
         try:
-            async with asyncio.timeout(timeout_s), self._advanced:
-                await self._advanced.wait_for(lambda: self.seen.position > after)
+            async with asyncio.timeout(timeout_s):
+                while self.seen.position <= after:
+                    await self._news.wait()
         except TimeoutError:
             return False
         return True

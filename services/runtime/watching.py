@@ -6,10 +6,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select
+from sqlalchemy.engine.default import DefaultDialect
 
 from services.runtime.readmodel import ReadModel, Seen
 
 PAGE = 500
+DIALECT = DefaultDialect()  # one for all: each learns the types anew
 
 
 async def changes(
@@ -21,7 +23,7 @@ async def changes(
     row changes.  A watcher who is slower than the changes sees the newest state of each row only.
     """
     last = after
-    asked = rows.compile()
+    asked = rows.compile(dialect=DIALECT)
     watched = f"{asked} {sorted(asked.params.items())}"
 
     def read(connection: Connection, _: Seen) -> Sequence[Any]:
