@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from services.runtime import watching
-from services.runtime.readmodel import ReadModel
+from services.runtime.readmodel import ReadModel, Seen
 from services.runtime.shared import Shared
 from tests.runtime.scripted import Script, said, words
 from tests.runtime.test_readmodel import following
@@ -71,6 +71,28 @@ async def test_watchers_of_other_rows_are_told_of_others(url: str) -> None:
         found = await asyncio.gather(*(first(str(number)) for number in range(1, FIRST + 1)))
 
     assert found == ["1", "2", "3"]
+
+
+async def test_an_answer_holds_until_something_is_folded(url: str) -> None:
+    script = Script(*map(said, range(1, FIRST + 1)))
+    projection, table = words()
+    asked = 0
+
+    def read(connection: Connection, _: Seen) -> list[str]:
+        nonlocal asked
+        asked += 1
+        return [row.word for row in connection.execute(select(table))]
+
+    async with following(projection, script, url) as model:
+        await model.caught_up.wait()
+        before = [await model.shared("all", read) for _ in range(2)]
+        await script.append(said(FIRST + 1))
+        await model.advanced(said(FIRST).position)
+        after = [await model.shared("all", read) for _ in range(2)]
+
+    assert [words for words, _ in before] == [["1", "2", "3"]] * 2
+    assert [words for words, _ in after] == [["1", "2", "3", "4"]] * 2
+    assert asked == 2
 
 
 async def test_whoever_goes_away_takes_the_answer_from_nobody() -> None:
