@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from services.cli import act, look, play, recommend
+from services.cli import act, lists, look, play, recommend
 from services.cli.exits import Exit, ends
 from services.cli.options import Data, PortBase
 from services.cli.suite import DEFAULT_DATA, DEFAULT_PORT_BASE
@@ -65,10 +65,10 @@ def token(
 
 app.add_typer(play.drill, name="drill")
 app.add_typer(play.plans, name="plans")
-app.add_typer(play.sites, name="sites")
 app.add_typer(play.imports, name="import")
 app.add_typer(look.app)
 app.add_typer(act.app)
+app.add_typer(lists.app)
 app.add_typer(recommend.app)
 
 

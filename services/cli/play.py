@@ -1,4 +1,4 @@
-"""The commands that play drills, bring in plans and lists, and import records."""
+"""The commands that play drills, bring in plans and import records."""
 
 from __future__ import annotations
 
@@ -136,52 +136,3 @@ def plans_load(
         else:
             for one in loaded:
                 typer.echo(one.said)
-
-
-sites = typer.Typer(
-    no_args_is_help=True,
-    help="Bring lists of risk sites (风险点), landing points (起降点) and experts (专家) in.",
-)
-
-
-@sites.command("load")
-def sites_load(
-    file: Annotated[
-        list[Path] | None,
-        typer.Argument(help="CSV; default: the samples that come with the suite.", dir_okay=False),
-    ] = None,
-    exercise: Annotated[
-        str, typer.Option(help="Load for this drill: every id then begins with the drill's.")
-    ] = "",
-    json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
-) -> None:
-    """Record lists, each row or the reason why not; loading again writes nothing.
-
-    The first column says what a list is of: site_id, landing_point_id or expert_id.  A row that
-    says in its column `invented` what of it is made up, as all samples do, is taken for a drill
-    only.  Ends with 1 if a row was refused; the others are recorded all the same.
-    """
-    with ends():
-        from services.cli import site_file  # noqa: PLC0415
-        from services.cli import sites as loading  # noqa: PLC0415
-
-        if not file and not exercise:
-            raise typer.BadParameter(
-                "the samples are invented: name the drill that they are for",
-                param_hint="--exercise",
-            )
-        lists = [site_file.read(path, exercise) for path in file or loading.shipped()]
-        link = Link(port_base, data, token, address or (), ca)
-        outcomes = link.run(lambda client: loading.load(client, lists, exercise))
-        if json:
-            told = [outcome.told for outcome in outcomes]
-            typer.echo(encoding.dumps(told, ensure_ascii=False, indent=1))
-        else:
-            typer.echo("\n".join(line for outcome in outcomes for line in outcome.lines))
-        if any(outcome.wrong for outcome in outcomes):
-            raise typer.Exit(Exit.FAILED)

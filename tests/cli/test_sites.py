@@ -15,7 +15,8 @@ from google.protobuf import json_format
 from services.cli import sites
 from services.cli.client import OutOfReach, Refusal
 from services.cli.rpc import Rpc, find
-from services.cli.site_file import EXPERTS, RISK_SITES, BadList, Row, read
+from services.cli.site_columns import EXPERTS, RISK_SITES
+from services.cli.site_file import BadList, Row, read
 from services.cli.sites import shipped
 from tests.service import ROOT
 
