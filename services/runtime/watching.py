@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select
+from sqlalchemy import Column, Connection, Select
 from sqlalchemy.engine.default import DefaultDialect
 
 from services.runtime.readmodel import ReadModel, Seen
@@ -15,7 +15,7 @@ DIALECT = DefaultDialect()  # one for all: each learns the types anew
 
 
 async def changes(
-    model: ReadModel, rows: Select[Any], position: ColumnElement[int], after: int
+    model: ReadModel, rows: Select[Any], position: Column[Any], after: int
 ) -> AsyncIterator[Any]:
     """Yield ``rows`` that changed after a position, the oldest change first, and then as they come.
 
@@ -33,7 +33,7 @@ async def changes(
     while True:
         found, seen = await model.shared((watched, last), read)
         for row in found:
-            last = row.position
+            last = getattr(row, position.key)
             yield row
         if len(found) < PAGE:
             last = max(last, seen.position)

@@ -17,12 +17,11 @@ from services.command.projections.consequences import FOLLOWED
 from services.command.projections.decisions import DECISION_BASIS, DECISIONS
 from services.command.servicer import decision_messages
 from services.command.servicer.acting import Incidents, act
-from services.runtime import call, paging, reading
+from services.runtime import call, paging, reading, watching
 from services.runtime.handle import derived_id
 from services.runtime.readmodel import ReadModel
 from services.runtime.times import said
 
-WATCH_PAGE = 500
 ROWS_LOOKED_AT, ROWS_FOLLOW_S = 5, 0.5
 
 
@@ -168,28 +167,17 @@ class DecisionServicer(DecisionServiceServicer):
     async def WatchDecisions(
         self, request: pb.WatchDecisionsRequest, context: Any
     ) -> AsyncIterator[pb.WatchDecisionsResponse]:
-        last = request.resume_position
-        column = DECISIONS.c
-        while True:
-            statement = (
-                select(DECISIONS)
-                .where(column.changed_position > last)
-                .order_by(column.changed_position, column.position)
-                .limit(WATCH_PAGE)
+        column, statement = DECISIONS.c, select(DECISIONS)
+        if request.incident_id:
+            statement = statement.where(column.incident_id == request.incident_id)
+        if request.adcode:
+            statement = statement.where(reading.inside(column.adcode, request.adcode))
+        async for row in watching.changes(
+            self.model, statement, column.changed_position, request.resume_position
+        ):
+            yield pb.WatchDecisionsResponse(
+                decision=decision_messages.decision(row), position=row.changed_position
             )
-            if request.incident_id:
-                statement = statement.where(column.incident_id == request.incident_id)
-            if request.adcode:
-                statement = statement.where(reading.inside(column.adcode, request.adcode))
-            async with self.model.read() as (connection, seen):
-                rows = (await connection.execute(statement)).all()
-            for row in rows:
-                last = row.changed_position
-                yield pb.WatchDecisionsResponse(
-                    decision=decision_messages.decision(row), position=last
-                )
-            if not rows:
-                await self.model.advanced(seen.position)
 
     async def ListDecisionClasses(
         self, request: pb.ListDecisionClassesRequest, context: Any

@@ -524,18 +524,35 @@ def located(place: Any) -> dict[str, Any]:
 
 def put(connection: Connection, table: Table, recorded: Recorded, **values: Any) -> None:
     """Insert the row of a thing that is new."""
-    connection.execute(table.insert(), {**values, **trace(recorded)})
+    connection.execute(_insert(table), {**values, **trace(recorded)})
 
 
 def change(
     connection: Connection, table: Table, recorded: Recorded, key: str, **values: Any
 ) -> None:
     """Update the one row with this ``key``, in a table with one key column."""
-    [column] = table.primary_key.columns
-    connection.execute(table.update().where(column == key).values(**values, **trace(recorded)))
+    connection.execute(_update(table), {**values, **trace(recorded), "own_key": key})
 
 
 def row(connection: Connection, table: Table, **key: str) -> Any:
     """Return the row with this key, or None."""
-    where = and_(*(table.c[column] == value for column, value in key.items()))
-    return connection.execute(select(table).where(where)).first()
+    own = {f"own_{column}": value for column, value in key.items()}
+    return connection.execute(_select(table, tuple(key)), own).first()
+
+
+# Built once each: building a statement costs more than running it.
+@cache
+def _insert(table: Table) -> Insert:
+    return table.insert()
+
+
+@cache
+def _update(table: Table) -> Update:
+    [column] = table.primary_key.columns
+    return table.update().where(column == bindparam("own_key"))
+
+
+@cache
+def _select(table: Table, key: tuple[str, ...]) -> Select[Any]:
+    own = (table.c[column] == bindparam(f"own_{column}") for column in key)
+    return select(table).where(*own)

@@ -14,13 +14,12 @@ from anlan.resources.v1 import unit_service_pb2 as pb
 from services.resources.domain.vocabulary import UnitVocabulary
 from services.resources.projections.tables import units
 from services.resources.servicer import messages
-from services.runtime import paging, reading
+from services.runtime import paging, reading, watching
 from services.runtime.place import metres
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
 
 NEAREST = 5
-WATCH_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,28 +114,20 @@ class UnitReads:
     async def WatchUnits(
         self, request: pb.WatchUnitsRequest, context: Any
     ) -> AsyncIterator[pb.WatchUnitsResponse]:
-        last = request.resume_position
         matches = case((_changing(request.filter), 1), else_=0).label("matches")
-        changes = (
-            select(units, matches)
-            .where(*_lasting(request.filter))
-            .order_by(units.c.position)
-            .limit(WATCH_PAGE)
-        )
-        while True:
-            page = changes.where(units.c.position > last)
-            if not last:  # who has seen nothing needs no word of what does not match
-                page = page.where(_changing(request.filter))
-            async with self.model.read() as (connection, seen):
-                rows = (await connection.execute(page)).all()
-            for row in rows:
-                last = row.position
-                yield pb.WatchUnitsResponse(
-                    unit=messages.unit(row), matches=bool(row.matches), position=last
-                )
-            if len(rows) < WATCH_PAGE:
-                last = max(last, seen.position)
-                await self.model.advanced(seen.position)
+        rows = select(units, matches).where(*_lasting(request.filter))
+        # Who has seen nothing needs no word of what does not match.
+        unseen, shown = not request.resume_position, set[str]()
+        async for row in watching.changes(
+            self.model, rows, units.c.position, request.resume_position
+        ):
+            if unseen and not row.matches and row.unit_id not in shown:
+                continue
+            if unseen:
+                shown.add(row.unit_id)
+            yield pb.WatchUnitsResponse(
+                unit=messages.unit(row), matches=bool(row.matches), position=row.position
+            )
 
 
 def _lasting(wanted: pb.UnitFilter) -> list[ColumnElement[bool]]:
