@@ -12,7 +12,7 @@ DRILL ?= drills/flood-2026.yaml
 SPEED ?= 600
 DATA ?= .anlan
 # Processes that run tests side by side.  The tests start real servers: at most one per core.
-WORKERS ?= 0
+WORKERS ?= 2
 PYTEST ?=
 SOURCES := services tests deploy proto/build.py
 # The protos may only grow: they are held against the commit where this branch left main.
