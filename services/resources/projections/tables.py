@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -12,12 +13,15 @@ from sqlalchemy import (
     Connection,
     Float,
     Index,
+    Insert,
     Integer,
     MetaData,
+    Select,
     String,
     Table,
     Text,
-    and_,
+    Update,
+    bindparam,
     select,
 )
 
