@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 SEVERAL = ";"
@@ -100,16 +101,19 @@ def words(prefix: str, *known: str) -> Callable[[str, str], list[str]]:
 
 def qualifications(column: str, text: str) -> list[dict[str, str]]:
     """Read ``name|certificate|end``, the last two of which may be left out, separated by ``;``."""
-    found = []
-    for part in several(column, text):
-        name, *more = (piece.strip() for piece in part.split(PARTS))
-        if len(more) > 2:  # noqa: PLR2004 - certificate and end
-            raise Wrong(column, part, f"name{PARTS}certificate{PARTS}2030-01-01")
-        one = dict(zip(("name", "certificate"), (name, *more), strict=False))
-        if len(more) == 2 and more[1]:  # noqa: PLR2004
-            one["expire_time"] = f"{more[1]}T00:00:00+08:00"
-        found.append(one)
-    return found
+    return [_qualification(column, part) for part in several(column, text)]
+
+
+def _qualification(column: str, text: str) -> dict[str, str]:
+    name, certificate, end, *more = (*(part.strip() for part in text.split(PARTS)), "", "")
+    try:
+        ends = date.fromisoformat(end).isoformat() if end else ""
+    except ValueError:
+        ends, more = "", [end]
+    if any(more):
+        raise Wrong(column, text, f"name{PARTS}certificate{PARTS}day it ends, e.g. 2030-01-31")
+    found = {"name": name, "certificate": certificate}
+    return {**found, "expire_time": f"{ends}T00:00:00+08:00"} if ends else found
 
 
 PLACE = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,8 @@ def read(path: Path, exercise: str = "") -> SiteList:
 
     Raises BadList; what is wrong with one row is said by that row alone.
     """
-    lines = _text(path).splitlines(keepends=True)
+    # As a spreadsheet breaks lines, not at each of the breaks that Unicode has.
+    lines = [*StringIO(_text(path), newline="")]
     comments = sum(1 for _ in takewhile(lambda line: line.lstrip('" ').startswith("#"), lines))
     reader = csv.reader(lines[comments:], strict=True)
     try:

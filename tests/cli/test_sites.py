@@ -11,6 +11,8 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf import json_format
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from services.cli import sites
 from services.cli.client import OutOfReach, Refusal
@@ -113,23 +115,42 @@ def test_a_quotation_that_does_not_end_is_refused_with_its_line(tmp_path: Path) 
         read(a_list(tmp_path, GOOD, 's2,"other'))
 
 
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.lists(st.text(max_size=8), min_size=1, max_size=12), max_size=8))
+def test_whatever_stands_in_a_row_it_is_a_request_or_is_said_why_not(
+    tmp_path: Path, rows: list[list[str]]
+) -> None:
+    file = tmp_path / "any.csv"
+    with file.open("w", encoding="utf-8", newline="", errors="replace") as out:
+        out.write(HEAD + "\r\n")
+        csv.writer(out).writerows(rows)
+    found = read(file, "drill").rows
+    assert len(found) == sum(any(cell.strip() for cell in row) for row in rows)
+    assert all(bool(row.fields) != bool(row.wrong) for row in found)
+
+
 def test_experts_have_several_types_fields_and_papers(tmp_path: Path) -> None:
     head = "expert_id,name,adcode,types,fields,qualifications,home_adcode"
     papers = "高级工程师;注册安全工程师|Z1|2029-12-31"
     good = f"e1,石工,431281,on_scene;technical,geology; tailings,{papers},431200"
-    found = read(a_list(tmp_path, good, good.replace("e1", "e2").replace("on_", "off_"), head=head))
+    rows = [good, good.replace("e1", "e2").replace("on_", "off_")]
+    rows += [good.replace("e1", "e3").replace("12-31", "13-45"), good.replace("e1", "e4")]
+    rows += [good.replace("e1", "e5").replace("2029-12-31", "2029-12-31|x")]
+    found = read(a_list(tmp_path, *rows, head=head))
     fields = found.rows[0].fields
     assert found.kind is EXPERTS
     assert fields["types"] == ["EXPERT_TYPE_ON_SCENE", "EXPERT_TYPE_TECHNICAL"]
     assert fields["fields"] == ["geology", "tailings"]
     assert fields["qualifications"] == [
-        {"name": "高级工程师"},
+        {"name": "高级工程师", "certificate": ""},
         {
             "name": "注册安全工程师",
             "certificate": "Z1",
             "expire_time": "2029-12-31T00:00:00+08:00",
         },
     ]
+    assert "day it ends" in found.rows[2].wrong
+    assert "day it ends" in found.rows[4].wrong
     assert found.rows[1].wrong.startswith("types: got off_scene, allowed: deciding, on_scene")
     json_format.ParseDict(fields, find(EXPERTS.rpc).request())
 
