@@ -18,7 +18,7 @@ from tests.broker import Broker
 from tests.node import Node
 from tests.service import Caller, Service, Tokens
 
-OPEN, OVER, ROUNDS = 2_000, 8_000, 10
+OPEN, OVER, ROUNDS = 2_000, 4_000, 10
 LAST = f"anlan.431281102.assignment.AssignmentAcknowledged.{nights.key(OVER + OPEN - 1)}"
 PAGE = """SELECT * FROM assignment WHERE rank < 4 AND (rank, opened_position) > (?, ?)
  ORDER BY rank, opened_position LIMIT 51"""

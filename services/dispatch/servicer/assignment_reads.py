@@ -57,8 +57,12 @@ class AssignmentReads:
             statement = statement.where(column.state == messages.STATE_OF[request.state])
         elif not request.include_closed:
             statement = statement.where(column.rank < CLOSED)
-        async with reading.rows(self.model, request.read, self.now()) as (connection, seen):
-            rows = (await connection.execute(statement)).all()
+        rows, seen = await reading.snapshot(
+            self.model,
+            request.read,
+            self.now(),
+            lambda connection, _: connection.execute(statement).all(),
+        )
         response = pb.ListAssignmentsResponse(
             assignments=[messages.assignment(row) for row in rows[:size]]
         )
