@@ -30,6 +30,7 @@ def test_a_time_survives_the_database_and_the_wire(moment: datetime) -> None:
     stamp = times.to_proto(moment)
 
     assert times.of_micros(times.micros(moment)) == moment
+    assert times.stamp(times.micros(moment)) == stamp
     assert stamp is not None
     assert times.from_proto(stamp) == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
@@ -37,6 +38,7 @@ def test_a_time_survives_the_database_and_the_wire(moment: datetime) -> None:
 def test_no_time_stays_no_time() -> None:
     assert times.to_proto(None) is None
     assert times.of_micros(None) is None
+    assert times.stamp(None) is None
 
 
 def said_at(moment: datetime | None) -> pb.GradeIncidentRequest:

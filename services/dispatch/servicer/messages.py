@@ -11,7 +11,7 @@ from services.dispatch.domain.events import Source, Stage
 from services.runtime import place
 from services.runtime.actor import Actor
 from services.runtime.place import Place
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 STATES = {
     Stage.REQUESTED: pb.ASSIGNMENT_STATE_REQUESTED,
@@ -63,34 +63,34 @@ def assignment(row: Any) -> pb.Assignment:
         state=STATES[Stage(row.state)],
         acknowledgement_overdue=row.overdue,
         dispatched_by=row.dispatched_by,
-        call_time=to_proto(of_micros(row.call_at)),
-        dispatch_time=to_proto(of_micros(row.dispatched_at)),
-        acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
-        en_route_time=to_proto(of_micros(row.en_route_at)),
-        on_scene_time=to_proto(of_micros(row.on_scene_at)),
-        clear_time=to_proto(of_micros(row.cleared_at)),
-        acknowledge_due_time=to_proto(of_micros(row.acknowledge_due_at)),
+        call_time=stamp(row.call_at),
+        dispatch_time=stamp(row.dispatched_at),
+        acknowledge_time=stamp(row.acknowledged_at),
+        en_route_time=stamp(row.en_route_at),
+        on_scene_time=stamp(row.on_scene_at),
+        clear_time=stamp(row.cleared_at),
+        acknowledge_due_time=stamp(row.acknowledge_due_at),
         close_reason=row.close_reason,
         override_reason=row.override_reason,
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
         open_position=row.opened_position,
-        staged_time=to_proto(of_micros(row.staged_at)),
-        transport_time=to_proto(of_micros(row.transporting_at)),
-        destination_time=to_proto(of_micros(row.at_destination_at)),
+        staged_time=stamp(row.staged_at),
+        transport_time=stamp(row.transporting_at),
+        destination_time=stamp(row.at_destination_at),
         transport_to=row.transport_to,
-        initiating_action_time=to_proto(of_micros(row.initiating_action_at)),
-        preplanned_time=to_proto(of_micros(row.preplanned_at)),
+        initiating_action_time=stamp(row.initiating_action_at),
+        preplanned_time=stamp(row.preplanned_at),
         diverted_from=row.diverted_from,
         diverted_to=row.diverted_to,
         last_source=SOURCES[Source(row.last_source or Source.UNSAID)],
-        last_record_time=to_proto(of_micros(row.last_recorded_at)),
+        last_record_time=stamp(row.last_recorded_at),
         last_late=row.last_late,
         state_override_reason=row.state_override_reason,
         crew_leader=row.crew_leader,
         crew=row.crew,
-        hand_over_time=to_proto(of_micros(row.handed_over_at)),
+        hand_over_time=stamp(row.handed_over_at),
         incident_type=row.incident_type,
         asks=row.asks,
         refusal_answer=row.refusal_answer,
@@ -99,7 +99,7 @@ def assignment(row: Any) -> pb.Assignment:
         declared = pb.Mayday(
             situation=row.mayday_situation,
             declared_by=row.mayday_by,
-            declare_time=to_proto(of_micros(row.mayday_at)),
+            declare_time=stamp(row.mayday_at),
         )
         message.mayday.CopyFrom(declared)
     place.write(message.destination, msgspec.json.decode(row.destination, type=Place))
