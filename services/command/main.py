@@ -52,6 +52,8 @@ from services.command.policies.clocks import (
 )
 from services.command.policies.finishing import SUBJECTS as FOLLOWED
 from services.command.policies.finishing import Finishing
+from services.command.policies.sheltering import SUBJECTS as SHELTERED
+from services.command.policies.sheltering import Sheltering
 from services.command.projections import COMMAND
 from services.command.relay import CATEGORIES, STREAM, SUBJECTS, public
 from services.command.servicer.command_post import CommandPostServicer
@@ -189,6 +191,11 @@ async def serve(settings: Settings) -> None:
     async def finish(delivered: Delivered) -> None:
         await finishing.react(delivered.event)
 
+    sheltering = Sheltering(incidents)
+
+    async def shelter(delivered: Delivered) -> None:
+        await sheltering.react(delivered.event)
+
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
         await relay(
@@ -203,6 +210,13 @@ async def serve(settings: Settings) -> None:
         return [
             publish(js),
             inbox(js=js, stream=STREAM, durable="command", subjects=FOLLOWED, react=finish),
+            inbox(
+                js=js,
+                stream="ANLAN_RESOURCES",
+                durable="command_shelters",
+                subjects=SHELTERED,
+                react=shelter,
+            ),
         ]
 
     try:

@@ -569,7 +569,7 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
                 occur_time=occur_time,
             )
         case shelter.ShelterNeedRaised():
-            return event.adcode, shelter_pb.ShelterNeedRaised(
+            raised = shelter_pb.ShelterNeedRaised(
                 shelter_id=event.shelter_id,
                 need_id=event.need_id,
                 incident_id=event.incident_id,
@@ -579,7 +579,12 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
                 note=event.note,
                 needed_by_time=to_proto(event.needed_by),
                 occur_time=occur_time,
+                opening=event.opening,
+                shelter_name=event.name,
             )
+            if event.place is not None:
+                place.write(raised.place, event.place)
+            return event.adcode, raised
         case shelter.ShelterNeedEnded():
             return event.adcode, shelter_pb.ShelterNeedEnded(
                 shelter_id=event.shelter_id,
@@ -587,6 +592,8 @@ def of_shelter(event: shelter.Event) -> tuple[str, Message | None]:
                 met=event.met,
                 outcome=event.outcome,
                 occur_time=occur_time,
+                incident_id=event.incident_id,
+                opening=event.opening,
             )
         case shelter.PeopleDischarged():
             return event.adcode, shelter_pb.PeopleDischarged(

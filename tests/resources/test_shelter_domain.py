@@ -296,9 +296,20 @@ raised = ShelterNeedRaised(
     unit="罐",
     note="",
     needed_by=None,
+    opening=1,
+    name=registered.name,
+    place=registered.place,
 )
 end = EndShelterNeed(**ASKED, need_id="n1", met=True, outcome="镇仓送到")
-ended = ShelterNeedEnded(**HERE, need_id="n1", item="奶粉", met=True, outcome="镇仓送到")
+ended = ShelterNeedEnded(
+    **HERE,
+    need_id="n1",
+    item="奶粉",
+    met=True,
+    outcome="镇仓送到",
+    incident_id="flood",
+    opening=1,
+)
 
 
 def test_a_need_is_raised_once_and_ends_once() -> None:
@@ -308,6 +319,13 @@ def test_a_need_is_raised_once_and_ends_once() -> None:
     given(registered, opened, raised).when(end).then(ended)
     given(registered, opened, raised, ended).when(end).then()
     given(registered, opened).when(end).then_refused("NO_SUCH_SHELTER_NEED")
+
+
+def test_each_opening_counts_its_needs_anew() -> None:
+    again = replace(opened, occurred_at=closed.occurred_at)
+    given(registered, opened, raised, ended, closed, again).when(need).then(
+        replace(raised, opening=2)
+    )
 
 
 def test_needs_end_with_their_shelter() -> None:

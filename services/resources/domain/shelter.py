@@ -368,6 +368,11 @@ class PeopleTurnedBack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShelterNeedRaised:
+    """``opening`` counts how often the shelter was opened: ids of needs are its opening's.
+
+    Where an old log does not say it is 0, and ``place`` None.
+    """
+
     shelter_id: str
     adcode: str
     incident_id: str
@@ -378,6 +383,9 @@ class ShelterNeedRaised:
     note: str
     needed_by: datetime | None
     occurred_at: datetime
+    opening: int = 0
+    name: str = ""
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,6 +397,8 @@ class ShelterNeedEnded:
     met: bool
     outcome: str
     occurred_at: datetime
+    incident_id: str = ""
+    opening: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -442,6 +452,7 @@ class Standby:
     registered: ShelterRegistered
     unfit: bool = False
     moves: Moves = field(default_factory=Moves)
+    openings: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,6 +467,7 @@ class Open:
     moves: Moves = field(default_factory=Moves)
     needs: Mapping[str, ShelterNeedRaised] = field(default_factory=dict)
     needs_ever: frozenset[str] = frozenset()
+    openings: int = 1
 
     @property
     def occupancy(self) -> int:
@@ -487,7 +499,13 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, unfit=event.result is Result.UNFIT)
         case ShelterOpened():
             return Open(
-                state.registered, event.incident_id, event.warden, {}, state.unfit, state.moves
+                state.registered,
+                event.incident_id,
+                event.warden,
+                {},
+                state.unfit,
+                state.moves,
+                openings=state.openings + 1,
             )
         case PeopleAdmitted():
             return _add(state, event)
@@ -519,7 +537,7 @@ def evolve(state: State, event: Event) -> State:
             needs = {key: need for key, need in state.needs.items() if key != event.need_id}
             return replace(state, needs=needs)
         case ShelterClosed():
-            return Standby(state.registered, state.unfit, state.moves)
+            return Standby(state.registered, state.unfit, state.moves, state.openings)
         case _:
             assert_never(event)
 

@@ -347,6 +347,9 @@ def raise_need(command: RaiseShelterNeed, state: Open) -> list[Event]:
         note=command.note,
         needed_by=command.needed_by,
         occurred_at=command.occurred_at,
+        opening=state.openings,
+        name=state.registered.name,
+        place=state.registered.place,
     )
     before = state.needs.get(command.need_id)
     if before is not None and replace(raised, occurred_at=before.occurred_at) == before:
@@ -381,6 +384,8 @@ def end_need(command: EndShelterNeed, state: Open) -> list[Event]:
             met=command.met,
             outcome=command.outcome,
             occurred_at=command.occurred_at,
+            incident_id=need.incident_id,
+            opening=need.opening,
         )
     ]
 
@@ -412,6 +417,8 @@ def close(command: CloseShelter, state: Standby | Open) -> list[Event]:
                     met=False,
                     outcome=CLOSED_WITH_SHELTER,
                     occurred_at=command.occurred_at,
+                    incident_id=need.incident_id,
+                    opening=need.opening,
                 )
                 for need in state.needs.values()
             ]

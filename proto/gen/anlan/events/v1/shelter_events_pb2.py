@@ -22,30 +22,31 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from anlan.type.v1 import place_pb2 as anlan_dot_type_dot_v1_dot_place__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$anlan/events/v1/shelter_events.proto\x12\x0f\x61nlan.events.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\rShelterOpened\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf3\x01\n\x0ePeopleAdmitted\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x0e\n\x06people\x18\x03 \x01(\x05\x12\x11\n\toccupancy\x18\x04 \x01(\x05\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x13\n\x0b\x66rom_adcode\x18\x07 \x01(\t\x12\x18\n\x10household_people\x18\x08 \x01(\x05\x12\x16\n\tvacancies\x18\t \x01(\x05H\x00\x88\x01\x01\x42\x0c\n\n_vacancies\"\xb1\x01\n\x10PeopleDischarged\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x0e\n\x06people\x18\x03 \x01(\x05\x12\x11\n\toccupancy\x18\x04 \x01(\x05\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\tvacancies\x18\x06 \x01(\x05H\x00\x88\x01\x01\x42\x0c\n\n_vacancies\"S\n\rShelterClosed\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12.\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaf\x01\n\x0cPeopleSentOn\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07move_id\x18\x02 \x01(\t\x12\x15\n\rto_shelter_id\x18\x03 \x01(\t\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\x0e\n\x06people\x18\x05 \x01(\x05\x12\x11\n\toccupancy\x18\x06 \x01(\x05\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xef\x01\n\x0fPeopleTakenOver\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07move_id\x18\x02 \x01(\t\x12\x17\n\x0f\x66rom_shelter_id\x18\x03 \x01(\t\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\x0e\n\x06people\x18\x05 \x01(\x05\x12\x11\n\toccupancy\x18\x06 \x01(\x05\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\tvacancies\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0bincident_id\x18\t \x01(\tB\x0c\n\n_vacancies\"\xed\x01\n\x11ShelterNeedRaised\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12\x0c\n\x04note\x18\x07 \x01(\t\x12\x32\n\x0eneeded_by_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x85\x01\n\x10ShelterNeedEnded\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x0b\n\x03met\x18\x03 \x01(\x08\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$anlan/events/v1/shelter_events.proto\x12\x0f\x61nlan.events.v1\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\rShelterOpened\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x13\n\x0bincident_id\x18\x02 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x03 \x01(\x05\x12.\n\noccur_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xf3\x01\n\x0ePeopleAdmitted\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x0e\n\x06people\x18\x03 \x01(\x05\x12\x11\n\toccupancy\x18\x04 \x01(\x05\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x13\n\x0b\x66rom_adcode\x18\x07 \x01(\t\x12\x18\n\x10household_people\x18\x08 \x01(\x05\x12\x16\n\tvacancies\x18\t \x01(\x05H\x00\x88\x01\x01\x42\x0c\n\n_vacancies\"\xb1\x01\n\x10PeopleDischarged\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x10\n\x08group_id\x18\x02 \x01(\t\x12\x0e\n\x06people\x18\x03 \x01(\x05\x12\x11\n\toccupancy\x18\x04 \x01(\x05\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\tvacancies\x18\x06 \x01(\x05H\x00\x88\x01\x01\x42\x0c\n\n_vacancies\"S\n\rShelterClosed\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12.\n\noccur_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xaf\x01\n\x0cPeopleSentOn\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07move_id\x18\x02 \x01(\t\x12\x15\n\rto_shelter_id\x18\x03 \x01(\t\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\x0e\n\x06people\x18\x05 \x01(\x05\x12\x11\n\toccupancy\x18\x06 \x01(\x05\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xef\x01\n\x0fPeopleTakenOver\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07move_id\x18\x02 \x01(\t\x12\x17\n\x0f\x66rom_shelter_id\x18\x03 \x01(\t\x12\x10\n\x08group_id\x18\x04 \x01(\t\x12\x0e\n\x06people\x18\x05 \x01(\x05\x12\x11\n\toccupancy\x18\x06 \x01(\x05\x12.\n\noccur_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\tvacancies\x18\x08 \x01(\x05H\x00\x88\x01\x01\x12\x13\n\x0bincident_id\x18\t \x01(\tB\x0c\n\n_vacancies\"\xb9\x02\n\x11ShelterNeedRaised\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12\x0c\n\x04item\x18\x04 \x01(\t\x12\x10\n\x08quantity\x18\x05 \x01(\x03\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12\x0c\n\x04note\x18\x07 \x01(\t\x12\x32\n\x0eneeded_by_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\noccur_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07opening\x18\n \x01(\x05\x12\x14\n\x0cshelter_name\x18\x0b \x01(\t\x12#\n\x05place\x18\x0c \x01(\x0b\x32\x14.anlan.type.v1.Place\"\xab\x01\n\x10ShelterNeedEnded\x12\x12\n\nshelter_id\x18\x01 \x01(\t\x12\x0f\n\x07need_id\x18\x02 \x01(\t\x12\x0b\n\x03met\x18\x03 \x01(\x08\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0bincident_id\x18\x06 \x01(\t\x12\x0f\n\x07opening\x18\x07 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'anlan.events.v1.shelter_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SHELTEROPENED']._serialized_start=90
-  _globals['_SHELTEROPENED']._serialized_end=212
-  _globals['_PEOPLEADMITTED']._serialized_start=215
-  _globals['_PEOPLEADMITTED']._serialized_end=458
-  _globals['_PEOPLEDISCHARGED']._serialized_start=461
-  _globals['_PEOPLEDISCHARGED']._serialized_end=638
-  _globals['_SHELTERCLOSED']._serialized_start=640
-  _globals['_SHELTERCLOSED']._serialized_end=723
-  _globals['_PEOPLESENTON']._serialized_start=726
-  _globals['_PEOPLESENTON']._serialized_end=901
-  _globals['_PEOPLETAKENOVER']._serialized_start=904
-  _globals['_PEOPLETAKENOVER']._serialized_end=1143
-  _globals['_SHELTERNEEDRAISED']._serialized_start=1146
-  _globals['_SHELTERNEEDRAISED']._serialized_end=1383
-  _globals['_SHELTERNEEDENDED']._serialized_start=1386
-  _globals['_SHELTERNEEDENDED']._serialized_end=1519
+  _globals['_SHELTEROPENED']._serialized_start=117
+  _globals['_SHELTEROPENED']._serialized_end=239
+  _globals['_PEOPLEADMITTED']._serialized_start=242
+  _globals['_PEOPLEADMITTED']._serialized_end=485
+  _globals['_PEOPLEDISCHARGED']._serialized_start=488
+  _globals['_PEOPLEDISCHARGED']._serialized_end=665
+  _globals['_SHELTERCLOSED']._serialized_start=667
+  _globals['_SHELTERCLOSED']._serialized_end=750
+  _globals['_PEOPLESENTON']._serialized_start=753
+  _globals['_PEOPLESENTON']._serialized_end=928
+  _globals['_PEOPLETAKENOVER']._serialized_start=931
+  _globals['_PEOPLETAKENOVER']._serialized_end=1170
+  _globals['_SHELTERNEEDRAISED']._serialized_start=1173
+  _globals['_SHELTERNEEDRAISED']._serialized_end=1486
+  _globals['_SHELTERNEEDENDED']._serialized_start=1489
+  _globals['_SHELTERNEEDENDED']._serialized_end=1660
 # @@protoc_insertion_point(module_scope)

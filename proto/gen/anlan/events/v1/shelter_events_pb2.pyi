@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+import anlan.type.v1.place_pb2
 import builtins
 import google.protobuf.descriptor
 import google.protobuf.message
@@ -247,6 +248,9 @@ class ShelterNeedRaised(google.protobuf.message.Message):
     NOTE_FIELD_NUMBER: builtins.int
     NEEDED_BY_TIME_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    OPENING_FIELD_NUMBER: builtins.int
+    SHELTER_NAME_FIELD_NUMBER: builtins.int
+    PLACE_FIELD_NUMBER: builtins.int
     shelter_id: builtins.str
     need_id: builtins.str
     incident_id: builtins.str
@@ -254,10 +258,17 @@ class ShelterNeedRaised(google.protobuf.message.Message):
     quantity: builtins.int
     unit: builtins.str
     note: builtins.str
+    opening: builtins.int
+    """How often the shelter was opened by then: need_id is unique within one opening."""
+    shelter_name: builtins.str
     @property
     def needed_by_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def place(self) -> anlan.type.v1.place_pb2.Place:
+        """Where the shelter is; absent in messages of before command took these needs over."""
+
     def __init__(
         self,
         *,
@@ -270,9 +281,12 @@ class ShelterNeedRaised(google.protobuf.message.Message):
         note: builtins.str = ...,
         needed_by_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        opening: builtins.int = ...,
+        shelter_name: builtins.str = ...,
+        place: anlan.type.v1.place_pb2.Place | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["needed_by_time", b"needed_by_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "item", b"item", "need_id", b"need_id", "needed_by_time", b"needed_by_time", "note", b"note", "occur_time", b"occur_time", "quantity", b"quantity", "shelter_id", b"shelter_id", "unit", b"unit"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["needed_by_time", b"needed_by_time", "occur_time", b"occur_time", "place", b"place"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "item", b"item", "need_id", b"need_id", "needed_by_time", b"needed_by_time", "note", b"note", "occur_time", b"occur_time", "opening", b"opening", "place", b"place", "quantity", b"quantity", "shelter_id", b"shelter_id", "shelter_name", b"shelter_name", "unit", b"unit"]) -> None: ...
 
 Global___ShelterNeedRaised: typing_extensions.TypeAlias = ShelterNeedRaised
 
@@ -287,10 +301,15 @@ class ShelterNeedEnded(google.protobuf.message.Message):
     MET_FIELD_NUMBER: builtins.int
     OUTCOME_FIELD_NUMBER: builtins.int
     OCCUR_TIME_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OPENING_FIELD_NUMBER: builtins.int
     shelter_id: builtins.str
     need_id: builtins.str
     met: builtins.bool
     outcome: builtins.str
+    incident_id: builtins.str
+    """For which incident it was raised; empty in messages of before command took these needs over."""
+    opening: builtins.int
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
@@ -301,8 +320,10 @@ class ShelterNeedEnded(google.protobuf.message.Message):
         met: builtins.bool = ...,
         outcome: builtins.str = ...,
         occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        incident_id: builtins.str = ...,
+        opening: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["met", b"met", "need_id", b"need_id", "occur_time", b"occur_time", "outcome", b"outcome", "shelter_id", b"shelter_id"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["incident_id", b"incident_id", "met", b"met", "need_id", b"need_id", "occur_time", b"occur_time", "opening", b"opening", "outcome", b"outcome", "shelter_id", b"shelter_id"]) -> None: ...
 
 Global___ShelterNeedEnded: typing_extensions.TypeAlias = ShelterNeedEnded
