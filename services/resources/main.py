@@ -327,7 +327,7 @@ async def serve(settings: Settings) -> None:
                             holds.Expiry(units, model, now),
                             rosters.Turns(units, model, now),
                             expiring.Expiring(stocks, model, now),
-                            Ending(areas, model, now),
+                            Ending(areas, model),
                             relieving.ReliefClock(relieved.reliefs, model),
                         )
                     ],

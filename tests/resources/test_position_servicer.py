@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -181,7 +182,7 @@ async def test_where_a_unit_was_is_noted_when_its_status_changes(
         metadata=api.zhao.metadata,
     )
 
-    position = await written(store, unit_id, "UnitPositionNoted.v1")
+    position = await written(store, f"unit-{unit_id}", "UnitPositionNoted.v1")
     moved = [a_fix(unit_id, at + SECOND, (27.1, 110.0))]
     await report(field.positions, field.gateway, moved)
 
@@ -204,7 +205,9 @@ async def test_an_entry_is_written_once_however_often_the_unit_reports_inside(
     for count, place in enumerate(path):
         await report(field.positions, field.gateway, [a_fix(unit_id, at + count * SECOND, place)])
         crossings = sum(1 for step in (0, 5, 7) if step <= count)
-        await written(store, unit_id, wanted[crossings - 1], times=crossings // 2 + crossings % 2)
+        await written(
+            store, f"unit-{unit_id}", wanted[crossings - 1], times=crossings // 2 + crossings % 2
+        )
 
     events = await store.read(f"unit-{unit_id}")
     assert [event.type for event in events if "HazardArea" in event.type] == wanted
@@ -225,7 +228,7 @@ async def test_who_is_inside_when_an_area_is_declared_redrawn_or_lifted_is_writt
     here, there = (27.45, 110.45), (27.48, 110.45)
     await report(field.positions, field.gateway, [a_fix(unit_id, now(), here)])
     area_id = await an_area(field.areas, api.commander, here, 0.01)
-    await written(store, unit_id, "UnitEnteredHazardArea.v1")
+    await written(store, f"unit-{unit_id}", "UnitEnteredHazardArea.v1")
     about: dict[str, Any] = {
         "request_id": request_id(),
         "hazard_area_id": area_id,
@@ -235,28 +238,28 @@ async def test_who_is_inside_when_an_area_is_declared_redrawn_or_lifted_is_writt
         hazard_pb.RedrawHazardAreaRequest(**about, polygon=square(there, 0.01)),
         metadata=api.commander.metadata,
     )
-    await written(store, unit_id, "UnitLeftHazardArea.v1")
+    await written(store, f"unit-{unit_id}", "UnitLeftHazardArea.v1")
     about["request_id"] = request_id()
     await field.areas.RedrawHazardArea(
         hazard_pb.RedrawHazardAreaRequest(**about, polygon=square(here, 0.01)),
         metadata=api.commander.metadata,
     )
-    await written(store, unit_id, "UnitEnteredHazardArea.v1", times=2)
+    await written(store, f"unit-{unit_id}", "UnitEnteredHazardArea.v1", times=2)
     about["request_id"] = request_id()
     await field.areas.LiftHazardArea(
         hazard_pb.LiftHazardAreaRequest(**about), metadata=api.commander.metadata
     )
-    await written(store, unit_id, "UnitLeftHazardArea.v1", times=2)
+    await written(store, f"unit-{unit_id}", "UnitLeftHazardArea.v1", times=2)
     events = await store.read(f"unit-{unit_id}")
     left = [event.data.decode() for event in events if event.type == "UnitLeftHazardArea.v1"]
     assert ['"why":"moved"' in left[0], '"why":"lifted"' in left[1]] == [True, True]
 
 
-async def written(store: EventStore, unit_id: str, type_: str, times: int = 1) -> int:
-    """Wait until an event of this type is in a unit's stream; return where the last is."""
+async def written(store: EventStore, stream: str, type_: str, times: int = 1) -> int:
+    """Wait until an event of this type is in a stream; return where the last is."""
     async with asyncio.timeout(WITHIN_S):
         while True:
-            events = await store.read(f"unit-{unit_id}")
+            events = await store.read(stream)
             found = [event.position for event in events if event.type == type_]
             if len(found) >= times:
                 return found[-1]
@@ -279,6 +282,31 @@ async def test_an_area_lapses_when_its_time_has_come(api: Api, field: Field) -> 
     assert change.hazard_area.lift_time == end.__class__(
         seconds=end.seconds, nanos=end.nanos // 1_000_000 * 1_000_000
     )
+
+
+async def test_in_a_drill_an_area_lapses_when_the_drill_has_come_so_far(
+    field: Field, tokens: Tokens, store: EventStore
+) -> None:
+    began = now() - timedelta(days=150)
+    caller = tokens.caller("commander.li", "commander", exercise=fresh("drill"))
+    end, at, later = (pb.Position().fix_time for _ in range(3))
+    at.FromDatetime(began)
+    end.FromDatetime(began + timedelta(hours=1))
+    later.FromDatetime(began + timedelta(hours=2))
+    area_id = await an_area(field.areas, caller, ANJIANG, 0.01, occur_time=at, end_time=end)
+    still = await an_area(field.areas, caller, ANJIANG, 0.01, occur_time=at)
+    before = await store.read(f"hazard_area-{area_id}")
+    await field.areas.LiftHazardArea(
+        hazard_pb.LiftHazardAreaRequest(
+            request_id=request_id(), hazard_area_id=still, reason="水退", occur_time=later
+        ),
+        metadata=caller.metadata,
+    )
+    await written(store, f"hazard_area-{area_id}", "HazardAreaLifted.v1")
+
+    assert [event.type for event in before] == ["HazardAreaDeclared.v1"]
+    [_, lifted] = await store.read(f"hazard_area-{area_id}")
+    assert b'"reason":"expired"' in lifted.data
 
 
 async def test_a_kind_of_danger_that_nobody_knows_is_refused(api: Api, field: Field) -> None:

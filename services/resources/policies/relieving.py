@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, case, or_, select
+from sqlalchemy import Connection, select
 
 from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
 from services.resources.domain import relief
 from services.resources.domain.relief import Basis, Need, Rules
-from services.resources.projections.tables import exercise_times, reliefs
+from services.resources.projections.exercises import first_due
+from services.resources.projections.tables import reliefs
 from services.runtime.actor import NATION, Actor
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
@@ -29,7 +30,6 @@ from services.runtime.times import from_proto, of_micros
 SUBJECTS = ["anlan.*.shelter.PeopleAdmitted.>", "anlan.*.stock.StockConsumed.>"]
 CLOCK = Actor(subject="service:resources", roles=("service",), jurisdiction=NATION)
 TOWNSHIP, VILLAGE = 9, 12
-DUE_AT_ONCE = 0
 
 Reliefs = CommandHandler[relief.Command, relief.State, relief.Event]
 
@@ -101,19 +101,17 @@ class ReliefClock:
 
     def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
         """Return the next mark to ring; in an exercise its own time says which have come."""
-        column, clock = reliefs.c, exercise_times.c
-        at = case((clock.time.is_not(None), DUE_AT_ONCE), else_=column.mark_at).label("at")
-        statement = (
-            select(at, column.mark, column.incident_id, column.adcode)
-            .outerjoin(exercise_times, clock.exercise == column.exercise)
-            .where(column.mark_at.is_not(None))
-            .where(or_(clock.time.is_(None), column.mark_at <= clock.time))
-            .order_by(at, column.mark_at)
-            .limit(1)
+        column = reliefs.c
+        row = first_due(
+            connection,
+            column.mark_at,
+            column.exercise,
+            column.incident_id,
+            column.adcode,
+            column.mark,
         )
-        row = connection.execute(statement).first()
-        moment = None if row is None else of_micros(row.at)
-        if row is None or moment is None:
+        moment = None if row is None else of_micros(row.due_at)
+        if moment is None:
             return None
         return moment, f"{row.incident_id}/{row.adcode}/{row.mark}"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
@@ -10,6 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import Connection, select
 
 from services.resources.domain import hazard_area
+from services.resources.projections.exercises import first_due
 from services.resources.projections.tables import hazard_areas
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
@@ -24,28 +24,33 @@ HazardAreas = CommandHandler[hazard_area.Command, hazard_area.State, hazard_area
 class Ending:
     areas: HazardAreas
     model: ReadModel
-    now: Callable[[], datetime]
 
     def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
+        """Return the next area to lift; in an exercise its own time says which have ended."""
         column = hazard_areas.c
-        statement = (
-            select(column.ends_at, column.hazard_area_id)
-            .where(column.in_force, column.ends_at.is_not(None))
-            .order_by(column.ends_at, column.hazard_area_id)
-            .limit(1)
+        row = first_due(
+            connection,
+            column.ends_at,
+            column.exercise,
+            column.hazard_area_id,
+            column.ends_at,
+            where=column.in_force,
         )
-        row = connection.execute(statement).first()
-        due = None if row is None else of_micros(row.ends_at)
-        return None if row is None or due is None else (due, row.hazard_area_id)
+        moment = None if row is None else of_micros(row.due_at)
+        return None if moment is None else (moment, f"{row.hazard_area_id}/{row.ends_at}")
 
-    async def ring(self, hazard_area_id: str, due: datetime) -> Written:
+    async def ring(self, key: str, _due: datetime) -> Written:
+        """Lift the area as of its end, unless it was redrawn to end later."""
+        hazard_area_id, _, ends = key.rpartition("/")
+        ends_at = of_micros(int(ends))
+        assert ends_at is not None
         column = hazard_areas.c
         statement = select(column.adcode, column.exercise, column.incident_id).where(
             column.hazard_area_id == hazard_area_id
         )
-        async with self.model.read() as (connection, _):
+        async with self.model.read() as (connection, _seen):
             row = (await connection.execute(statement)).one()
-        about = f"/anlan/resources/hazard_area/{hazard_area_id}/{due.isoformat()}"
+        about = f"/anlan/resources/hazard_area/{hazard_area_id}/{ends_at.isoformat()}"
         command_id = uuid5(NAMESPACE_URL, about)
         cause = Cause(
             command_id=command_id,
@@ -54,5 +59,5 @@ class Ending:
             actor=Actor(subject="resources", roles=("service",), jurisdiction=row.adcode),
             exercise=row.exercise,
         )
-        command = hazard_area.ExpireHazardArea(hazard_area_id=hazard_area_id, now=self.now())
+        command = hazard_area.ExpireHazardArea(hazard_area_id=hazard_area_id, now=ends_at)
         return await self.areas.handle(hazard_area_id, command, cause)

@@ -14,7 +14,7 @@ from services.resources.domain.hazard_area import (
     HazardAreaRedrawn,
     Rings,
 )
-from services.resources.projections import tables
+from services.resources.projections import exercises, tables
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
 
@@ -25,6 +25,7 @@ def rings_of(row: Any) -> Rings:
 
 def apply(connection: Connection, recorded: Recorded) -> None:
     event = HAZARD_AREAS.decode(recorded.type, recorded.data)
+    exercises.tell(connection, recorded, event.occurred_at)
     match event:
         case HazardAreaDeclared():
             tables.put(
