@@ -76,27 +76,30 @@ def preplan(
 
 @app.command()
 def status(
-    assignment: Annotated[str, typer.Argument(help="An assignment, or the unit that is on it.")],
+    assignment: Annotated[str, typer.Argument(metavar="UNIT", help="A unit, or an assignment.")],
     word: Annotated[
         str,
         typer.Argument(
-            help="ack 接受, enroute 出发, onscene 到场, clear 完成, decline, cancel, answer."
+            help="Of its assignment, e.g. ack 接受, onscene 到场, clear 完成, mayday 求救; "
+            "or of the unit itself, e.g. 用餐, 归队, or a code of EIDO. A wrong word lists all."
         ),
     ],
-    note: Annotated[str, typer.Option(help="The disposition or the reason, in words.")] = "",
+    note: Annotated[
+        str, typer.Option(help="The disposition, the reason, where to, what happened: in words.")
+    ] = "",
     port_base: PortBase = DEFAULT_PORT_BASE,
     data: Data = DEFAULT_DATA,
     token: Token = "",
     address: Address = None,
     ca: Ca = None,
 ) -> None:
-    """Say how a unit fares, in one word: `anlan status boat-1 onscene`."""
+    """Say how a unit fares, in one word: `anlan status boat-1 onscene`, `… boat-1 用餐`."""
     with ends():
-        from services.cli import acting  # noqa: PLC0415
+        from services.cli import status as said  # noqa: PLC0415
 
-        said = acting.worded(word)
+        words = said.shipped()
         link = Link(port_base, data, token, address or (), ca)
-        print(link.run(lambda client: acting.status(client, assignment, said, note)))
+        print(link.run(lambda client: said.say(client, words, assignment, word, note)))
 
 
 @app.command()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf import json_format
 
 from anlan.dispatch.v1 import aid_service_pb2 as aid_pb
 from anlan.dispatch.v1 import assignment_service_pb2 as pb
-from services.cli import acting, aid_view, times_view
+from services.cli import acting, aid_view, status, times_view
 from services.cli.client import Refusal
-from services.cli.rpc import Rpc, plain
+from services.cli.rpc import Rpc, find, plain
+from services.runtime.settings import REPOSITORY
 from tests.cli.test_views import text
 
 NOW = datetime(2026, 6, 17, 18, tzinfo=UTC)
@@ -23,18 +26,18 @@ NOW = datetime(2026, 6, 17, 18, tzinfo=UTC)
 class Suite:
     """Answers by method; a unit that is held is refused."""
 
-    def __init__(self, on: list[dict[str, str]] | None = None) -> None:
-        self.on = on or []
+    def __init__(self, on: list[dict[str, str]] | None = None, *, alone: bool = False) -> None:
+        self.on, self.alone = on or [], alone
         self.asked: list[tuple[str, dict[str, Any], str]] = []
 
     async def call(self, rpc: Rpc, request: Any, *, exercise: str = "", **_: Any) -> Any:
         fields = plain(request)
         self.asked.append((rpc.method, fields, exercise))
         if rpc.method == "CreateAssignment" and fields["unit_id"] == "held":
-            import grpc  # noqa: PLC0415
-
             code = grpc.StatusCode.FAILED_PRECONDITION
             raise Refusal(code, "UNIT_HELD", "held is held by a0 (chen.wei)", {})
+        if rpc.method == "GetAssignment" and self.alone:
+            raise Refusal(grpc.StatusCode.NOT_FOUND, "NO_SUCH_ASSIGNMENT", "there is none", {})
         answers: dict[str, dict[str, Any]] = {
             "GetIncident": {"incident": {"incident_id": "i1", "exercise": "drill-1"}},
             "CreateAssignment": {"assignment_id": "a1"},
@@ -44,6 +47,13 @@ class Suite:
                 "unit_ids": ["boat-1"],
                 "assignment_ids": ["a1"],
                 "dispatch_time": "2026-06-19T07:00:00Z",
+            },
+            "GetUnit": {
+                "unit": {"unit_id": fields.get("unit_id"), "kind": "boat", "exercise": "drill-1"}
+            },
+            "GetUnitVocabulary": {
+                "words": [{"word": "用餐"}, {"word": "集结"}],
+                "secondary_statuses": [{"code": "Meal", "name": "用餐"}],
             },
             "GetAssignment": {"assignment": {"assignment_id": "a9", "unit_id": "boat-9"}},
         }
@@ -90,31 +100,81 @@ async def test_each_unit_is_sent_for_itself_and_a_refusal_says_who_has_it() -> N
     assert orders[0][1]["request_id"] != orders[1][1]["request_id"]
 
 
+WORDS = status.shipped()
+
+
 async def test_a_status_is_said_of_a_unit_or_of_an_assignment() -> None:
     on = [{"assignment_id": "a1", "unit_id": "boat-1"}]
     suite = Suite(on)
-    said = await acting.status(client(suite), "boat-1", acting.worded("完成"), "堤段已加固")
+    said = await status.say(client(suite), WORDS, "boat-1", "完成", "堤段已加固")
     assert said.startswith("boat-1 (a1): clear")
     method, fields, _ = suite.asked[-1]
     assert (method, fields["disposition"]) == ("ClearAssignment", "堤段已加固")
 
     alone = Suite()
-    await acting.status(client(alone), "a9", acting.worded("ONSCENE"), "")
+    await status.say(client(alone), WORDS, "a9", "ONSCENE", "")
     assert alone.asked[-1][1]["assignment_id"] == "a9"
 
     two = Suite([*on, {"assignment_id": "a2", "unit_id": "boat-1"}])
-    with pytest.raises(acting.NotOne, match="a1, a2"):
-        await acting.status(client(two), "boat-1", acting.worded("ack"), "")
+    with pytest.raises(status.NotOne, match="a1, a2"):
+        await status.say(client(two), WORDS, "boat-1", "ack", "")
 
 
-def test_an_unknown_word_is_told_the_known_ones() -> None:
-    with pytest.raises(acting.UnknownWord, match="onscene or 到场"):
-        acting.worded("there")
+@pytest.mark.parametrize("word", ["用餐", "meal"])
+async def test_a_word_or_a_code_of_the_unit_itself_is_said_of_the_unit(word: str) -> None:
+    suite = Suite([{"assignment_id": "a1", "unit_id": "boat-1"}])
+    await status.say(client(suite), WORDS, "a1", word, "")
+    method, fields, exercise = suite.asked[-1]
+    assert (method, fields["unit_id"], exercise) == ("SetUnitStatus", "boat-1", "drill-1")
+    assert (fields["word"], fields["codes"]) in [("用餐", []), ("", ["Meal"])]
 
 
-def test_every_word_has_its_call() -> None:
-    for word in acting.WORDS:
-        assert pb.DESCRIPTOR.services_by_name["AssignmentService"].methods_by_name[word.method]
+async def test_a_word_of_both_is_the_units_own_only_where_it_has_no_assignment() -> None:
+    idle = Suite(alone=True)
+    await status.say(client(idle), WORDS, "boat-1", "集结", "")
+    assert idle.asked[-1][0] == "SetUnitStatus"
+
+    busy = Suite([{"assignment_id": "a1", "unit_id": "boat-1"}])
+    await status.say(client(busy), WORDS, "boat-1", "集结", "")
+    assert busy.asked[-1][0] == "RecordStaged"
+
+
+async def test_of_a_unit_on_no_assignment_it_is_said_that_it_is_on_none() -> None:
+    with pytest.raises(status.NotOne, match="boat-1 is on no assignment"):
+        await status.say(client(Suite(alone=True)), WORDS, "boat-1", "onscene", "")
+
+
+async def test_an_unknown_word_is_told_the_known_ones_of_both_kinds() -> None:
+    with pytest.raises(status.UnknownWord) as told:
+        await status.say(client(Suite()), WORDS, "a9", "there", "")
+    for known in ("onscene/到场", "mayday/求救", "用餐", "Meal 用餐", "boat-9 (boat)"):
+        assert known in str(told.value)
+
+
+def test_every_word_has_its_call_and_no_word_two() -> None:
+    for word in WORDS.words:
+        request = find(word.rpc).request()
+        assert "assignment_id" in request.DESCRIPTOR.fields_by_name
+        assert not word.note or word.note in request.DESCRIPTOR.fields_by_name
+    every = [text for word in WORDS.words for text in word.words]
+    assert len(every) == len(set(every))
+
+
+def test_every_edge_that_a_way_allows_has_a_word_or_a_command_of_its_own() -> None:
+    ways = json.loads((REPOSITORY / "reference" / "assignment_states.json").read_text("utf-8"))
+    reached = {state for way in ways["ways"].values() for edges in way.values() for state in edges}
+    by_word = {
+        "AcknowledgeAssignment": "acknowledged",
+        "DeclineAssignment": "declined",
+        "RecordEnRoute": "en_route",
+        "RecordStaged": "staged",
+        "RecordOnScene": "on_scene",
+        "RecordTransporting": "transporting",
+        "RecordAtDestination": "at_destination",
+        "ClearAssignment": "cleared",
+    }
+    said = {by_word.get(word.rpc.rpartition("/")[2]) for word in WORDS.words}
+    assert reached - said == {"diverted", "withdrawn"}  # orders, which name more than a unit
 
 
 def aid(**changed: Any) -> dict[str, Any]:
