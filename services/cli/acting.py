@@ -1,4 +1,4 @@
-"""What a dispatcher does with one short command: send units."""
+"""What a dispatcher does with one short command: send units, now or at a time to come."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as encoding
 import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -39,7 +38,6 @@ def recommend(
         list[str] | None,
         typer.Option(metavar="KIND[:N]", help="Wants in place of a card, e.g. boat:3; repeatable."),
     ] = None,
-    exercise: Annotated[str, typer.Option(help="The drill that the incident belongs to.")] = "",
     json: Json = False,  # noqa: FBT002
     port_base: PortBase = DEFAULT_PORT_BASE,
     data: Data = DEFAULT_DATA,
@@ -52,6 +50,8 @@ def recommend(
     It holds nobody; what it rests on is stored, and can be cited by a decision.
     """
     with ends():
+        from services.cli.client import Client  # noqa: PLC0415
+        from services.cli.reads import PATIENCE_S, one  # noqa: PLC0415
         from services.cli.rpc import find, plain  # noqa: PLC0415
         from services.cli.views import show  # noqa: PLC0415
 
@@ -68,15 +68,20 @@ def recommend(
                 raise typer.BadParameter(f"{want!r}: want e.g. boat:3", param_hint="--kind")
             request.wants.add(kinds=[name], number=int(number or 1))
         link = Link(port_base, data, token, address or (), ca)
-        answer = link.run(
-            lambda client: client.call(rpc, request, patience_s=5.0, exercise=exercise)
-        )
-        found = plain(answer)["recommendation"]
+
+        async def ask(client: Client) -> Any:
+            about = {"incident_id": incident_id}
+            incident = await one(client, "command.IncidentService/GetIncident", about)
+            return await client.call(
+                rpc, request, patience_s=PATIENCE_S, exercise=incident["incident"]["exercise"]
+            )
+
+        found = plain(link.run(ask))["recommendation"]
         if json:
             encoding.dump(found, sys.stdout, ensure_ascii=False, indent=1)
             sys.stdout.write("\n")
         else:
-            show(recommendation(found, datetime.now(UTC)))
+            show(recommendation(found))
 
 
 @cards.command("load")
@@ -105,11 +110,10 @@ def load_cards(
             typer.echo(one.said)
 
 
-def recommendation(found: Mapping[str, Any], now: datetime) -> RenderableType:
-    """Show one recommendation: picks first, then what is missing, then why not the others."""
+def recommendation(found: Mapping[str, Any]) -> RenderableType:
+    """Show one recommendation: picks and how to send them, what is missing, why not the others."""
     from services.cli.views import clock  # noqa: PLC0415
 
-    del now
     wants = [_want(want) for want in found["wants"]]
     basis = found["basis"]
     head = Text(found["recommendation_id"], style="bold")
@@ -131,7 +135,13 @@ def recommendation(found: Mapping[str, Any], now: datetime) -> RenderableType:
                 f"STARTS {starts}: anlan preplan {found['recommendation_id']}", style="bold yellow"
             )
         )
-    parts.append(_units(found["picks"], wants, style="green"))
+    if found["picks"]:
+        parts.append(_units(found["picks"], wants, style="green"))
+        if not found["planned_start_time"]:
+            units = " ".join(one["unit_id"] for one in found["picks"])
+            parts.append(Text(f"to send them: anlan dispatch {units} --to {found['incident_id']}"))
+    else:
+        parts.append(Text("NOBODY CAN BE SENT", style="bold red"))
     for short in found["shortfalls"]:
         why = _word(short["reason"], "SHORTFALL_REASON_")
         counts = ", ".join(_count(one) for one in short["counts"])
@@ -154,7 +164,8 @@ def recommendation(found: Mapping[str, Any], now: datetime) -> RenderableType:
                 style="bold yellow",
             )
         )
-    parts += [Text("\nnot sent", style="bold"), _units(found["others"], wants, style="dim")]
+    if found["others"]:
+        parts += [Text("\nnot sent", style="bold"), _units(found["others"], wants, style="dim")]
     if found["rest"]:
         rest = ", ".join(_count(one) for one in found["rest"])
         parts.append(Text(f"and not listed: {rest}", style="dim"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,11 +15,15 @@ from services.runtime.settings import REPOSITORY
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What is said of an assignment; ``note`` is the field that takes what else is said."""
+    """What is said of an assignment; ``note`` is the field that takes what else is said.
+
+    ``asks`` is said of a plan that came to nothing and waits for an answer, on which no unit is.
+    """
 
     words: tuple[str, ...]
     rpc: str
     note: str = ""
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +58,12 @@ def shipped() -> StatusWords:
 async def say(client: Client, words: StatusWords, name: str, text: str, note: str) -> str:
     """Say ``text`` of an assignment or of a unit.
 
-    A word of assignments is said of the one that the unit is on; a unit that is on none may have
-    the same word for itself.  Any other word, or one of EIDO's codes, is said of the unit.
+    A word of assignments is said of the one that the unit is on, and of nothing else: whoever
+    reports an arrival must not set a mere status unawares.  Any other word, or one of EIDO's codes,
+    is said of the unit.
     """
     word = words.find(text)
-    found = await _assignment(client, name)
+    found = await _assignment(client, name, asks=word is not None and word.asks)
     if word is not None and found is not None:
         return await _of_assignment(client, found, word, note)
     unit_id = name if found is None else found["unit_id"]
@@ -67,7 +71,7 @@ async def say(client: Client, words: StatusWords, name: str, text: str, note: st
     vocabulary = await one(
         client, "resources.UnitService/GetUnitVocabulary", {"kind": unit["kind"]}
     )
-    said = _own_word(vocabulary, text)
+    said = _own_word(vocabulary, text, exactly=word is not None)
     if said is None and word is not None:
         raise NotOne(f"{unit_id} is on no assignment, of which {text!r} could be said")
     if said is None:
@@ -92,26 +96,30 @@ async def _of_assignment(client: Client, found: Any, word: Word, note: str) -> s
     return f"{found['unit_id']} ({found['assignment_id']}): {word.words[0]}{_late(answer)}"
 
 
-def _own_word(vocabulary: Any, text: str) -> dict[str, Any] | None:
-    """Return what to say of the unit itself: a word of its kind, or a code."""
+def _own_word(vocabulary: Any, text: str, *, exactly: bool) -> dict[str, Any] | None:
+    """Return what to say of the unit itself: a word of its kind, or a code.
+
+    ``exactly`` takes a code only, and only as it is spelled.
+    """
+    codes = [code["code"] for code in vocabulary["secondary_statuses"]]
+    if exactly:
+        return {"codes": [text]} if text in codes else None
     if any(known["word"] == text for known in vocabulary["words"]):
         return {"word": text}
-    for code in vocabulary["secondary_statuses"]:
-        if text.lower() == code["code"].lower():
-            return {"codes": [code["code"]]}
-    return None
+    found = [code for code in codes if code.lower() == text.lower()]
+    return {"codes": found} if found else None
 
 
 def _late(answer: Any) -> str:
     return "  (late: something newer is known)" if answer.get("late") else ""
 
 
-async def _assignment(client: Client, name: str) -> Any | None:
+async def _assignment(client: Client, name: str, *, asks: bool) -> Any | None:
     """Return the open assignment that unit ``name`` is on, or else the one called so."""
     listed = await one(
-        client, "dispatch.AssignmentService/ListAssignments", {"unit_id": name, "page_size": 3}
+        client, "dispatch.AssignmentService/ListAssignments", {"unit_id": name, "page_size": 20}
     )
-    on_it: Sequence[Any] = listed["assignments"]
+    on_it = [found for found in listed["assignments"] if found["asks"] is asks]
     if len(on_it) == 1:
         return on_it[0]
     if on_it:

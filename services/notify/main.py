@@ -105,13 +105,13 @@ async def serve(settings: Settings) -> None:
             new_id=uuid4,
         )
 
-    async def listen(js: broker.JetStream, stream: str, *categories: str, concurrency: int) -> None:
+    async def listen(js: broker.JetStream, stream: str, concurrency: int) -> None:
         await broker.ensure_parking(js, PARKING, replicas=settings.nats_replicas)
         await inbox(
             js=js,
             stream=stream,
             durable="notify",
-            subjects=subjects(*categories),
+            subjects=subjects(stream),
             react=reactions.react,
             concurrency=concurrency,
         )
@@ -129,11 +129,9 @@ async def serve(settings: Settings) -> None:
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
         return [
             publish(js),
-            listen(
-                js, "ANLAN_DISPATCH", "assignment", "roll_call", "withdrawal", "aid", concurrency=8
-            ),
-            listen(js, "ANLAN_COMMAND", "incident", concurrency=1),  # its opening first
-            listen(js, "ANLAN_RESOURCES", "unit", "stock", "shelter", "relief", concurrency=4),
+            listen(js, "ANLAN_DISPATCH", concurrency=8),
+            listen(js, "ANLAN_COMMAND", concurrency=1),  # its opening first
+            listen(js, "ANLAN_RESOURCES", concurrency=2),
         ]
 
     try:

@@ -53,11 +53,18 @@ class Suite:
             },
             "GetUnitVocabulary": {
                 "words": [{"word": "用餐"}, {"word": "集结"}],
-                "secondary_statuses": [{"code": "Meal", "name": "用餐"}],
+                "secondary_statuses": [
+                    {"code": "Meal", "name": "用餐"},
+                    {"code": "OnScene", "name": "在现场"},
+                    {"code": "Staging", "name": "集结待命"},
+                ],
             },
             "GetAssignment": {"assignment": {"assignment_id": "a9", "unit_id": "boat-9"}},
         }
         return json_format.ParseDict(answers.get(rpc.method, {}), rpc.response())
+
+
+WORDS = status.shipped()
 
 
 def client(suite: Suite) -> Any:
@@ -71,8 +78,8 @@ async def test_a_plan_that_failed_is_answered_and_is_no_place_where_a_unit_is() 
     ]
     suite = Suite(on)  # type: ignore[arg-type]
 
-    await acting.status(client(suite), "boat-1", acting.worded("onscene"), "")
-    await acting.status(client(suite), "boat-1", acting.worded("answer"), "改派二号艇")
+    await status.say(client(suite), WORDS, "boat-1", "onscene", "")
+    await status.say(client(suite), WORDS, "boat-1", "answer", "改派二号艇")
 
     said = [asked for asked in suite.asked if asked[0] in {"RecordOnScene", "AnswerRefusal"}]
     assert [fields["assignment_id"] for _, fields, _ in said] == ["a2", "a1"]
@@ -98,9 +105,6 @@ async def test_each_unit_is_sent_for_itself_and_a_refusal_says_who_has_it() -> N
     orders = [asked for asked in suite.asked if asked[0] == "CreateAssignment"]
     assert {exercise for _, _, exercise in orders} == {"drill-1"}, "a drill stays a drill"
     assert orders[0][1]["request_id"] != orders[1][1]["request_id"]
-
-
-WORDS = status.shipped()
 
 
 async def test_a_status_is_said_of_a_unit_or_of_an_assignment() -> None:
@@ -129,19 +133,22 @@ async def test_a_word_or_a_code_of_the_unit_itself_is_said_of_the_unit(word: str
     assert (fields["word"], fields["codes"]) in [("用餐", []), ("", ["Meal"])]
 
 
-async def test_a_word_of_both_is_the_units_own_only_where_it_has_no_assignment() -> None:
-    idle = Suite(alone=True)
-    await status.say(client(idle), WORDS, "boat-1", "集结", "")
-    assert idle.asked[-1][0] == "SetUnitStatus"
-
+@pytest.mark.parametrize("word", ["集结", "onscene", "staging"])
+async def test_a_word_of_assignments_is_never_said_of_the_unit_alone(word: str) -> None:
+    if word != "staging":
+        with pytest.raises(status.NotOne, match="boat-1 is on no assignment"):
+            await status.say(client(Suite(alone=True)), WORDS, "boat-1", word, "")
     busy = Suite([{"assignment_id": "a1", "unit_id": "boat-1"}])
-    await status.say(client(busy), WORDS, "boat-1", "集结", "")
-    assert busy.asked[-1][0] == "RecordStaged"
+    await status.say(client(busy), WORDS, "boat-1", word, "")
+    expected = {"集结": "RecordStaged", "onscene": "RecordOnScene", "staging": "SetUnitStatus"}
+    assert busy.asked[-1][0] == expected[word]
 
 
-async def test_of_a_unit_on_no_assignment_it_is_said_that_it_is_on_none() -> None:
-    with pytest.raises(status.NotOne, match="boat-1 is on no assignment"):
-        await status.say(client(Suite(alone=True)), WORDS, "boat-1", "onscene", "")
+async def test_a_code_that_is_spelled_out_is_the_units_where_it_has_no_assignment() -> None:
+    idle = Suite(alone=True)
+    await status.say(client(idle), WORDS, "boat-1", "OnScene", "")
+    assert idle.asked[-1][:1] == ("SetUnitStatus",)
+    assert idle.asked[-1][1]["codes"] == ["OnScene"]
 
 
 async def test_an_unknown_word_is_told_the_known_ones_of_both_kinds() -> None:

@@ -55,7 +55,7 @@ def text(**fields: Any) -> str:
     answer = plain(find("RecommendUnits").response(recommendation=fields))["recommendation"]
     console = Console(width=240, highlight=False, color_system=None)
     with console.capture() as capture:
-        console.print(recommend.recommendation(answer, NOW))
+        console.print(recommend.recommendation(answer))
     return capture.get()
 
 
@@ -63,6 +63,7 @@ def test_what_is_missing_and_uncovered_cannot_be_overlooked() -> None:
     boat = {"unit_id": "boat-1", "kind": "boat", "verdict": "VERDICT_CLOSEST_BY_DISTANCE"}
     held = {"unit_id": "boat-2", "verdict": "VERDICT_HELD", "holder": "a9", "arrival_s": -1}
     told = text(
+        incident_id="flood",
         wants=[{"kinds": ["boat"], "capabilities": ["water_rescue"], "number": 2}],
         picks=[{**boat, "arrival_s": 372.0, "distance_m": 2400.0, "needs_approval": True}],
         others=[held],
@@ -84,6 +85,7 @@ def test_what_is_missing_and_uncovered_cannot_be_overlooked() -> None:
         basis={"travel_method": "TRAVEL_METHOD_GREAT_CIRCLE", "fleet_age_s": 0.4},
     )
 
+    assert "to send them: anlan dispatch boat-1 --to flood" in told
     assert "6 min" in told
     assert "2.4 km" in told
     assert "needs approval" in told
@@ -102,3 +104,14 @@ def test_a_start_that_is_planned_says_how_to_plan_it() -> None:
     told = text(basis={}, recommendation_id="r1", planned_start_time=NOW + timedelta(hours=5))
     assert "STARTS" in told
     assert "anlan preplan r1" in told
+
+
+def test_with_nobody_to_send_no_empty_table_is_shown() -> None:
+    told = text(
+        wants=[{"kinds": ["boat"], "number": 2}],
+        shortfalls=[{"missing": 2}],
+        basis={"fleet_age_s": 1.0},
+    )
+    assert "NOBODY CAN BE SENT" in told
+    assert "arrives" not in told
+    assert "not sent" not in told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,8 @@ from anlan.dispatch.v1 import assignment_service_pb2 as dispatch_pb
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.type.v1 import place_pb2
+from services.command import relay as command_relay
+from services.dispatch import relay as dispatch_relay
 from services.notify.domain.briefing import BriefingTaken
 from services.notify.policies import news as policies
 from services.notify.policies.audience import (
@@ -23,6 +26,7 @@ from services.notify.policies.audience import (
     was_on,
 )
 from services.notify.policies.news import News
+from services.resources import relay as resources_relay
 from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.times import to_proto
@@ -110,17 +114,6 @@ def test_a_subject_is_one_line_and_short() -> None:
         assert len(notice.subject) <= policies.LONGEST_SUBJECT
 
 
-CATEGORIES = (
-    "assignment",
-    "roll_call",
-    "withdrawal",
-    "aid",
-    "incident",
-    "unit",
-    "stock",
-    "shelter",
-    "relief",
-)
 STAMP = to_proto(NOW)
 III, IV = command_pb.RESPONSE_LEVEL_III, command_pb.RESPONSE_LEVEL_IV
 everybody = (DutyOfficers("431281102"), Involved("i1"))
@@ -379,10 +372,16 @@ def test_the_region_is_the_destination_else_the_subjects() -> None:
 
 
 def test_we_listen_where_our_events_come() -> None:
-    assert "anlan.*.assignment.UnitDispatched.>" in policies.subjects("assignment")
-    assert "anlan.*.incident.CommandTransferred.>" in policies.subjects("incident")
-    every = policies.subjects(*CATEGORIES)
+    assert "anlan.*.assignment.UnitDispatched.>" in policies.subjects("ANLAN_DISPATCH")
+    assert "anlan.*.incident.CommandTransferred.>" in policies.subjects("ANLAN_COMMAND")
+    every = [subject for stream in policies.STREAMS for subject in policies.subjects(stream)]
     assert len(every) == len(set(every)) == len(policies.MESSAGES)
+
+
+@pytest.mark.parametrize("relay", [command_relay, dispatch_relay, resources_relay])
+def test_each_category_is_one_that_its_service_publishes(relay: Any) -> None:
+    heard = {f"anlan.*.{category}.>" for category in policies.STREAMS[relay.STREAM]}
+    assert heard <= set(relay.SUBJECTS)
 
 
 def test_every_event_that_somebody_is_told_of_has_its_urgency() -> None:

@@ -16,7 +16,7 @@ REPLIES = {
 }
 
 HEARD: dict[str, tuple[type[Message], ...]] = {
-    "aid": (
+    "aid_request": (
         pb.AidRequested,
         pb.AidOffered,
         pb.AidAnswered,

@@ -31,6 +31,11 @@ from services.runtime.times import from_proto
 
 LONGEST_SUBJECT = 120
 PARTS = (accountability, assignments, aid, post, response, duties, resources)
+STREAMS = {
+    "ANLAN_DISPATCH": ("assignment", "roll_call", "withdrawal", "aid_request"),
+    "ANLAN_COMMAND": ("incident",),
+    "ANLAN_RESOURCES": ("unit", "stock", "shelter", "relief"),
+}
 MESSAGES: dict[str, type[Message]] = {
     cls.DESCRIPTOR.full_name: cls
     for part in PARTS
@@ -48,11 +53,11 @@ class News:
     notices: tuple[Notice, ...]
 
 
-def subjects(*categories: str) -> list[str]:
-    """Return the NATS subjects of ``categories`` on which something for us may come."""
+def subjects(stream: str) -> list[str]:
+    """Return the NATS subjects of ``stream`` on which something for us may come."""
     return [
         f"anlan.*.{category}.{cls.DESCRIPTOR.name}.>"
-        for category in categories
+        for category in STREAMS[stream]
         for part in PARTS
         for cls in part.HEARD.get(category, ())
     ]
