@@ -14,7 +14,6 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -22,7 +21,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from tenacity import wait_none
 
@@ -37,6 +35,7 @@ from services.runtime import handle
 from services.runtime.cause import COMMAND, Cause
 from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.store import StaleRevision
+from tests import machines
 from tests.command.desks import Activity, Process, World, quiet
 from tests.command.incidents import LI, NOW, PLACE
 
@@ -483,22 +482,11 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handle, "wait_random", lambda **_: wait_none())
 
 
-def _run(examples: int, steps: int) -> None:
-    run_state_machine_as_test(
-        Desks,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_nothing_is_lost_doubled_or_left_hanging() -> None:
-    _run(60, 40)
+    machines.run(Desks, runs=60, steps=40)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_nothing_is_lost_doubled_or_left_hanging_in_many_more_nights() -> None:
-    _run(2000, 60)
+    assert machines.run(Desks, runs=300, steps=60) >= 5_000

@@ -13,7 +13,6 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -21,7 +20,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from tenacity import wait_none
 
@@ -34,6 +32,7 @@ from services.runtime.actor import Actor
 from services.runtime.cause import COMMAND
 from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.store import StaleRevision
+from tests import machines
 from tests.dispatch.world import Activity, Process, World, quiet
 
 UNITS = ("boat-1", "boat-2")
@@ -403,22 +402,11 @@ def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(releasing, "AT_ONCE_S", 3600.0)
 
 
-def _run(examples: int, steps: int) -> None:
-    run_state_machine_as_test(
-        Races,
-        settings=settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_nobody_is_sent_twice_and_nothing_hangs() -> None:
-    _run(40, 30)
+    machines.run(Races, runs=40, steps=30)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 def test_nobody_is_sent_twice_and_nothing_hangs_in_many_more_nights() -> None:
-    _run(3000, 60)
+    assert machines.run(Races, runs=300, steps=60) >= 5_000

@@ -11,10 +11,10 @@ from uuid import UUID, uuid4
 import pytest
 from esdbclient import EventStoreDBClient, NewEvent, StreamState
 from esdbclient.exceptions import FailedPrecondition, NotFound, StreamIsDeleted, WrongCurrentVersion
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from tests import machines
 from tests.eventstore.model import DELETED, Model, Version
 from tests.node import Node
 
@@ -140,37 +140,28 @@ def esdb_version(version: Version) -> int | StreamState:
     return STATES[version] if isinstance(version, str) else version
 
 
-def run(machine: type[Machine], examples: int, steps: int) -> None:
+def run(machine: type[Machine], runs: int, steps: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         machine.node = Node.start(Path(folder))
         machine.client = EventStoreDBClient(machine.node.uri)
         try:
-            run_state_machine_as_test(
-                machine,
-                settings=settings(
-                    max_examples=examples,
-                    stateful_step_count=steps,
-                    deadline=None,
-                    database=None,
-                    suppress_health_check=list(HealthCheck),
-                ),
-            )
+            machines.run(machine, runs, steps)
         finally:
             machine.client.close()
             machine.node.kill()
 
 
 def test_the_node_is_the_model() -> None:
-    run(Machine, examples=25, steps=30)
+    run(Machine, runs=25, steps=30)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_node_is_the_model_for_long() -> None:
-    run(Machine, examples=400, steps=50)
+    run(Machine, runs=400, steps=50)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_the_node_is_the_model_across_kills() -> None:
-    run(RestartingMachine, examples=15, steps=30)
+    run(RestartingMachine, runs=15, steps=30)

@@ -7,14 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from services.resources.codec import EXPERT
@@ -41,6 +39,7 @@ from services.resources.projections.experts import Standing, expert_of, standing
 from services.resources.projections.tables import experts, row
 from services.runtime.actor import Actor
 from services.runtime.rejection import AlreadyExists, Forbidden, Invalid, Rejection
+from tests import machines
 from tests.resources import history
 from tests.resources.world import START, World
 from tests.spec import spec
@@ -232,18 +231,11 @@ class CalledUp(RuleBasedStateMachine):
         assert (standing(expert) in busy) == (self.serves is not None)
 
 
-def run(runs: int, steps: int) -> None:
-    run_state_machine_as_test(
-        CalledUp,
-        settings=settings(max_examples=runs, stateful_step_count=steps, deadline=None),
-    )
-
-
 def test_nobody_is_called_twice_in_any_order() -> None:
-    run(25, 25)
+    machines.run(CalledUp, runs=25, steps=25)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_nobody_is_called_twice_in_any_order_for_long() -> None:
-    run(250, 40)
+    assert machines.run(CalledUp, runs=250, steps=40) >= 5_000

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies
+from hypothesis import strategies
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import select
 
@@ -24,6 +23,7 @@ from services.resources.projections.units import Status, holds_of
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 from services.runtime.times import micros
+from tests import machines
 from tests.resources.world import START, World
 
 HOME = Place(adcode="431281102")
@@ -302,25 +302,13 @@ class Holds(RuleBasedStateMachine):
 MACHINES = [(Holds, 25, 40)]
 
 
-def run(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=runs,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.parametrize(("machine", "runs", "steps"), MACHINES)
 def test_an_invariant_holds(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
-    run(machine, runs, steps)
+    machines.run(machine, runs, steps)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("machine", [machine for machine, _, _ in MACHINES])
 def test_an_invariant_holds_for_long(machine: type[RuleBasedStateMachine]) -> None:
-    run(machine, runs=300, steps=100)
+    assert machines.run(machine, runs=300, steps=100) >= 5_000

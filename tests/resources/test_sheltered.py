@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies
+from hypothesis import strategies
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import select
 
@@ -24,6 +23,7 @@ from services.resources.projections import tables
 from services.resources.projections.relief import State, folded
 from services.runtime.actor import Actor
 from services.runtime.place import Place
+from tests import machines
 from tests.resources.world import START, World
 
 HE = Actor(subject="warden.he", roles=("warden",), jurisdiction="431281")
@@ -315,26 +315,14 @@ class Relieved(RuleBasedStateMachine):
 MACHINES = [(Sheltered, 40, 50), (Relieved, 25, 40)]
 
 
-def run(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=runs,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(("machine", "runs", "steps"), MACHINES)
 def test_an_invariant_holds(machine: type[RuleBasedStateMachine], runs: int, steps: int) -> None:
-    run(machine, runs, steps)
+    machines.run(machine, runs, steps)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("machine", [machine for machine, _, _ in MACHINES])
 def test_an_invariant_holds_for_long(machine: type[RuleBasedStateMachine]) -> None:
-    run(machine, runs=300, steps=100)
+    assert machines.run(machine, runs=300, steps=100) >= 5_000

@@ -8,13 +8,12 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import HealthCheck, settings, strategies
+from hypothesis import strategies
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 from sqlalchemy import func, select
 
@@ -36,6 +35,7 @@ from services.runtime.handle import Written
 from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection
+from tests import machines
 from tests.resources.world import START, World
 
 LI = Actor(subject="commander.li", roles=("administrator",), jurisdiction="431281")
@@ -606,24 +606,12 @@ class Supplies(RuleBasedStateMachine):
         self.world.close()
 
 
-def play(runs: int, steps: int) -> None:
-    run_state_machine_as_test(
-        Supplies,
-        settings=settings(
-            max_examples=runs,
-            stateful_step_count=steps,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-
-
 def test_the_count_closes() -> None:
-    play(runs=15, steps=40)
+    machines.run(Supplies, runs=15, steps=40)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_count_closes_for_long() -> None:
-    """At least 5,000 steps, in runs long enough for lots to expire and requests to end."""
-    play(runs=100, steps=100)
+    """In runs long enough for lots to expire and requests to end."""
+    assert machines.run(Supplies, runs=100, steps=100) >= 5_000

@@ -11,9 +11,8 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from sqlalchemy import create_engine, select
 
 from services.dispatch.codec import AID as AID_DECIDER
@@ -30,6 +29,7 @@ from services.runtime.handle import CommandHandler, Written
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection
 from services.runtime.store import NO_STREAM, Proposed, StaleRevision
+from tests import machines
 from tests.dispatch.aid.facts import OTHER, PARTNER, UNTIL, boat, request
 from tests.dispatch.facts import DISPATCHER, NOW, minute
 
@@ -327,14 +327,10 @@ class MutualAid(RuleBasedStateMachine):
 
 
 def test_whatever_overtakes_what_nothing_is_doubled_or_undone() -> None:
-    run_state_machine_as_test(
-        MutualAid, settings=settings(max_examples=40, stateful_step_count=50, deadline=None)
-    )
+    machines.run(MutualAid, runs=40, steps=50)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-def test_the_same_in_twenty_thousand_steps() -> None:
-    run_state_machine_as_test(
-        MutualAid, settings=settings(max_examples=200, stateful_step_count=100, deadline=None)
-    )
+def test_the_same_for_long() -> None:
+    assert machines.run(MutualAid, runs=200, steps=100) >= 5_000
