@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    bindparam,
     delete,
     insert,
     update,
@@ -135,6 +136,10 @@ def _contact(connection: Connection, recorded: Recorded, event: contact.Event) -
             assert_never(event)
 
 
+# Built once: building a statement costs more than running it.
+CHANGE = update(NOTIFICATIONS).where(NOTIFICATIONS.c.notification_id == bindparam("own"))
+
+
 def _notification(connection: Connection, recorded: Recorded, event: notification.Event) -> None:
     changed: dict[str, object]
     match event:
@@ -178,11 +183,8 @@ def _notification(connection: Connection, recorded: Recorded, event: notificatio
             }
         case _:
             assert_never(event)
-    connection.execute(
-        update(NOTIFICATIONS)
-        .where(NOTIFICATIONS.c.notification_id == recorded.key)
-        .values(**changed, revision=recorded.revision, position=recorded.position)
-    )
+    trace = {"revision": recorded.revision, "position": recorded.position}
+    connection.execute(CHANGE, {**changed, **trace, "own": recorded.key})
 
 
 def _registered(recorded: Recorded, said: contact.Contact) -> dict[str, object]:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     case,
     null,
     select,
@@ -80,6 +81,8 @@ INCIDENTS = Table(
 FILTERED = ("state", "type_code", "adcode", "grade", "level", "latitude", "opened_at", "exercise")
 for name in FILTERED:
     Index(f"incident_by_{name}", INCIDENTS.c[name], INCIDENTS.c.opened_position)
+# Built once: building a statement costs more than running it.
+CHANGE = update(INCIDENTS).where(INCIDENTS.c.incident_id == bindparam("own"))
 
 
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
@@ -100,11 +103,11 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
             .where(INCIDENTS.c.incident_id == event.incident_id, INCIDENTS.c.reported_at > said)
             .values(reported_at=said)
         )
-    connection.execute(
-        update(INCIDENTS)
-        .where(INCIDENTS.c.incident_id == recorded.key)
-        .values(**_changed(event), revision=recorded.revision, position=recorded.position)
-    )
+    elif isinstance(event, response.ResponseApproved):
+        awaited = update(INCIDENTS).where(INCIDENTS.c.incident_id == recorded.key)
+        connection.execute(awaited.values(awaited_level=_awaited_after(event)))
+    trace = {"revision": recorded.revision, "position": recorded.position}
+    connection.execute(CHANGE, {**_changed(event), **trace, "own": recorded.key})
 
 
 def _changed(event: decider.Event) -> dict[str, object]:
@@ -119,8 +122,6 @@ def _changed(event: decider.Event) -> dict[str, object]:
             return {"level": event.level, "state": "responding", **_ordered(event)}
         case response.ResponseTerminated():
             return {"level": None, "state": "terminated"}
-        case response.ResponseApproved():
-            return {"awaited_level": _awaited_after(event)}
         case post.CommandEstablished():
             return {"commander": event.commander, "command_post": event.command_post}
         case transfer.TransferProposed(effective_at=named):
