@@ -52,6 +52,8 @@ from services.command.policies.clocks import (
 )
 from services.command.policies.finishing import SUBJECTS as FOLLOWED
 from services.command.policies.finishing import Finishing
+from services.command.policies.serving import SUBJECTS as SERVED
+from services.command.policies.serving import Serving
 from services.command.policies.sheltering import SUBJECTS as SHELTERED
 from services.command.policies.sheltering import Sheltering
 from services.command.projections import COMMAND
@@ -191,10 +193,13 @@ async def serve(settings: Settings) -> None:
     async def finish(delivered: Delivered) -> None:
         await finishing.react(delivered.event)
 
-    sheltering = Sheltering(incidents)
+    sheltering, serving = Sheltering(incidents), Serving(incidents)
 
     async def shelter(delivered: Delivered) -> None:
         await sheltering.react(delivered.event)
+
+    async def serve_need(delivered: Delivered) -> None:
+        await serving.react(delivered.event)
 
     async def publish(js: broker.JetStream) -> None:
         await broker.ensure_stream(js, STREAM, SUBJECTS, replicas=settings.nats_replicas)
@@ -216,6 +221,13 @@ async def serve(settings: Settings) -> None:
                 durable="command_shelters",
                 subjects=SHELTERED,
                 react=shelter,
+            ),
+            inbox(
+                js=js,
+                stream="ANLAN_RESOURCES",
+                durable="command_supplies",
+                subjects=SERVED,
+                react=serve_need,
             ),
         ]
 

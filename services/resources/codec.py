@@ -225,6 +225,7 @@ SUPPLY_REQUESTS: Codec[supply_request.Event] = Codec(
         "SupplyDiversionNoted.v1": supply_request.SupplyDiversionNoted,
         "SupplyRequestCompleted.v1": supply_request.SupplyRequestCompleted,
         "SupplyRequestCancelled.v1": supply_request.SupplyRequestCancelled,
+        "NeedServed.v1": supply_request.NeedServed,
     }
 )
 SHELTERS: Codec[shelter.Event] = Codec(

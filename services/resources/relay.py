@@ -506,6 +506,17 @@ def of_request(event: supply_request.Event) -> tuple[str, Message | None]:
             return "", request_pb.SupplyRequestCancelled(
                 supply_request_id=id_, reason=event.reason, occur_time=occur_time
             )
+        case supply_request.NeedServed():
+            return event.adcode, request_pb.NeedServed(
+                supply_request_id=id_,
+                incident_id=event.incident_id,
+                need_id=event.need_id,
+                unit=event.unit,
+                depot_ids=event.depots,
+                outstanding=event.outstanding,
+                received=event.received,
+                occur_time=occur_time,
+            )
         case (
             supply_request.SupplyRequestAccepted()
             | supply_request.SupplyShipmentNoted()

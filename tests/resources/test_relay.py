@@ -108,6 +108,7 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "SupplyCommitmentWithdrawn",
         "SupplyRequestCompleted",
         "SupplyRequestCancelled",
+        "NeedServed",
         "ShelterOpened",
         "PeopleAdmitted",
         "PeopleDischarged",

@@ -17,6 +17,7 @@ from services.resources.domain.supply_request import (
     CommitSupplies,
     CompleteSupplyRequest,
     DeclineSupplyRequest,
+    NeedServed,
     NoteDelivery,
     NoteDiversion,
     NoteShipment,
@@ -54,7 +55,7 @@ WANTED: dict[str, Any] = {
     "unit": "箱",
     "item_class": "1020101",
     "incident_id": "flood",
-    "need_id": "n1",
+    "need_id": "",
     "place": Place(adcode="431281103"),
     "to_depot_id": "tuokou",
     "needed_by": None,
@@ -193,3 +194,32 @@ def test_a_request_is_made_once_and_what_is_unknown_is_said_so() -> None:
     given(requested).when(replace(submit, quantity=1)).then_refused("SUPPLY_REQUEST_EXISTS")
     for command in (approve, commit, DeclineSupplyRequest(**ABOUT, by=LI, reason="")):
         given().when(command).then_refused("NO_SUCH_SUPPLY_REQUEST")
+
+
+def test_the_need_that_it_serves_is_told_how_it_stands_whenever_that_changes() -> None:
+    for_need = replace(requested, need_id="n1")
+    had = (for_need, approved, committed)
+    served = NeedServed(
+        **ABOUT,
+        incident_id="flood",
+        need_id="n1",
+        adcode="431281103",
+        unit="箱",
+        depots=("city",),
+        outstanding=300,
+        received=0,
+    )
+    come = NoteDelivery(**ABOUT, transfer_id="t1", count="receipt 1", received=180, lost=20)
+    counted = SupplyDeliveryNoted(
+        **ABOUT, transfer_id="t1", count="receipt 1", received=180, lost=20
+    )
+
+    given(for_need).when(approve).then(approved)
+    given(for_need, approved).when(commit).then(committed, served)
+    given(*had, served).when(leave).then(left)
+    given(*had, served, left).when(come).then(
+        counted, replace(served, outstanding=100, received=180)
+    )
+    given(*had, served).when(WithdrawCommitment(**ABOUT, commitment_id="c1", reason="进水")).then(
+        withdrawn, replace(served, outstanding=0)
+    )

@@ -144,9 +144,8 @@ class NoteDiversion:
     occurred_at: datetime
 
 
-Command = (
-    SubmitSupplyRequest
-    | ApproveSupplyRequest
+Act = (
+    ApproveSupplyRequest
     | DeclineSupplyRequest
     | AcceptSupplyRequest
     | CommitSupplies
@@ -158,6 +157,7 @@ Command = (
     | NoteDelivery
     | NoteDiversion
 )
+Command = SubmitSupplyRequest | Act
 
 
 # Events.
@@ -280,6 +280,24 @@ class SupplyRequestCancelled:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedServed:
+    """How far a request serves the need that it was made for, as it is now.
+
+    ``outstanding`` is promised or on its way, ``received`` all that ever came, both in ``unit``.
+    """
+
+    supply_request_id: str
+    incident_id: str
+    need_id: str
+    adcode: str
+    unit: str
+    depots: tuple[str, ...]
+    outstanding: int
+    received: int
+    occurred_at: datetime
+
+
 Event = (
     SupplyRequested
     | SupplyRequestApproved
@@ -292,6 +310,7 @@ Event = (
     | SupplyDiversionNoted
     | SupplyRequestCompleted
     | SupplyRequestCancelled
+    | NeedServed
 )
 
 
@@ -340,6 +359,11 @@ class SupplyRequest:
     def uncovered(self) -> int:
         """What nobody has promised, and is neither on its way nor there."""
         return max(0, self.approved - self.promised - self.moving - self.received)
+
+    @property
+    def outstanding(self) -> int:
+        """What is still to come: promised by a depot, or on its way."""
+        return self.promised + self.moving
 
 
 State = SupplyRequest | None

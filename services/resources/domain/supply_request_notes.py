@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -11,6 +11,7 @@ from services.resources.domain.supply_request import (
     Commitment,
     CompleteSupplyRequest,
     Event,
+    NeedServed,
     NoteDelivery,
     NoteDiversion,
     NoteShipment,
@@ -116,6 +117,31 @@ def let_go(
     ]
 
 
+def served(before: SupplyRequest, events: Sequence[Event]) -> list[Event]:
+    """Return what command shall know of the need, where that is other than before."""
+    now: State = before
+    for event in events:
+        now = evolve(now, event)
+    asked = before.requested
+    if not events or now is None or not asked.need_id:
+        return []
+    if (now.outstanding, now.received) == (before.outstanding, before.received):
+        return []
+    return [
+        NeedServed(
+            supply_request_id=asked.supply_request_id,
+            incident_id=asked.incident_id,
+            need_id=asked.need_id,
+            adcode=asked.place.adcode,
+            unit=asked.unit,
+            depots=tuple(sorted({one.made.depot_id for one in now.commitments.values()})),
+            outstanding=now.outstanding,
+            received=now.received,
+            occurred_at=events[-1].occurred_at,
+        )
+    ]
+
+
 def evolve(state: State, event: Event) -> State:
     """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
     if isinstance(event, SupplyRequested):
@@ -156,6 +182,8 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, stage=Stage.COMPLETED)
         case SupplyRequestCancelled():
             return replace(state, stage=Stage.CANCELLED)
+        case NeedServed():
+            return state
         case _:
             assert_never(event)
 

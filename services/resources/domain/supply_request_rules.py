@@ -8,6 +8,7 @@ from typing import assert_never
 from services.resources.domain import region, supply_request_notes
 from services.resources.domain.supply_request import (
     AcceptSupplyRequest,
+    Act,
     AddressSupplyRequest,
     ApproveSupplyRequest,
     CancelSupplyRequest,
@@ -48,6 +49,12 @@ def decide(command: Command, state: State) -> list[Event]:
             f"there is no supply request {command.supply_request_id}",
             supply_request_id=command.supply_request_id,
         )
+    events = act(command, state)
+    return [*events, *supply_request_notes.served(state, events)]
+
+
+def act(command: Act, state: SupplyRequest) -> list[Event]:
+    """Decide about a request that there is."""
     match command:
         case ApproveSupplyRequest():
             return approve(command, state)

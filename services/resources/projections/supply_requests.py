@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from services.resources.codec import SUPPLY_REQUESTS
 from services.resources.domain.supply_request import (
+    NeedServed,
     Stage,
     SuppliesCommitted,
     SupplyCommitmentWithdrawn,
@@ -101,6 +102,8 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             changes = {"stage": Stage.COMPLETED}
             if event.missing:
                 changes["reason"] = event.reason
+        case NeedServed():
+            changes = {}
         case SupplyRequestCancelled():
             changes = {"stage": Stage.CANCELLED, "reason": event.reason}
         case _:

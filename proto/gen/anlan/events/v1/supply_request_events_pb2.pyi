@@ -5,7 +5,9 @@ isort:skip_file
 
 import anlan.type.v1.place_pb2
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import google.protobuf.timestamp_pb2
 import sys
@@ -261,3 +263,48 @@ class SupplyRequestCancelled(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["occur_time", b"occur_time", "reason", b"reason", "supply_request_id", b"supply_request_id"]) -> None: ...
 
 Global___SupplyRequestCancelled: typing_extensions.TypeAlias = SupplyRequestCancelled
+
+@typing.final
+class NeedServed(google.protobuf.message.Message):
+    """How far a request serves the need of an incident that it was made for, as it is now."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SUPPLY_REQUEST_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    NEED_ID_FIELD_NUMBER: builtins.int
+    UNIT_FIELD_NUMBER: builtins.int
+    DEPOT_IDS_FIELD_NUMBER: builtins.int
+    OUTSTANDING_FIELD_NUMBER: builtins.int
+    RECEIVED_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    supply_request_id: builtins.str
+    incident_id: builtins.str
+    need_id: builtins.str
+    unit: builtins.str
+    outstanding: builtins.int
+    """Promised, or on its way."""
+    received: builtins.int
+    """All that ever came."""
+    @property
+    def depot_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Who promised any of it."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        supply_request_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        need_id: builtins.str = ...,
+        unit: builtins.str = ...,
+        depot_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        outstanding: builtins.int = ...,
+        received: builtins.int = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["depot_ids", b"depot_ids", "incident_id", b"incident_id", "need_id", b"need_id", "occur_time", b"occur_time", "outstanding", b"outstanding", "received", b"received", "supply_request_id", b"supply_request_id", "unit", b"unit"]) -> None: ...
+
+Global___NeedServed: typing_extensions.TypeAlias = NeedServed

@@ -236,7 +236,9 @@ class SubmitSupplyRequestRequest(google.protobuf.message.Message):
     quantity: builtins.int
     incident_id: builtins.str
     need_id: builtins.str
-    """The need of that incident that it serves."""
+    """The need of that incident that it serves: what is promised and what comes is told to it, where
+    both count in the same unit.
+    """
     to_depot_id: builtins.str
     """Where it shall be taken in."""
     note: builtins.str
