@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import asin, cos, radians, sin, sqrt
 from typing import Any
 
@@ -110,6 +111,7 @@ def write(message: Any, place: Place) -> None:
         message.point.longitude = place.longitude
 
 
+@lru_cache(maxsize=8192)  # one recommendation asks for the same distance up to seven times
 def metres(here: tuple[float, float], there: tuple[float, float]) -> float:
     """Return the great-circle distance of two (latitude, longitude) pairs in degrees."""
     south, north = radians(here[0]), radians(there[0])

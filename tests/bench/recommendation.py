@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.service import request_id
 from tests.suite import RunningSuite
 
 UNITS, SAMPLES, WRITERS = 10_000, 300, 32
+NUMBERS = itertools.count()
 KINDS = ("engine", "boat", "medical", "rescue_team", "excavator")
 
 
@@ -53,8 +55,12 @@ async def recommending(suite: RunningSuite) -> list[Row]:
 
 
 def _question(position: int) -> pb.RecommendUnitsRequest:
+    """Ask for units to another place each time."""
+    number = next(NUMBERS)
     request = pb.RecommendUnitsRequest(
-        request_id=request_id(), place=_place(27.3, 110.1), min_position=position
+        request_id=request_id(),
+        place=_place(27.05 + number % 89 / 220, 109.6 + number % 83 / 95),
+        min_position=position,
     )
     request.wants.add(kinds=["engine"], number=3)
     request.wants.add(kinds=["medical", "boat"], number=2)
