@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from services.cli.exits import Exit, ends
+from services.cli.exits import Exit
 from services.cli.link import Link
-from services.cli.options import Address, Ca, Data, Json, PortBase, Token
-from services.cli.suite import DEFAULT_DATA, DEFAULT_PORT_BASE
+from services.cli.options import Json, linked
 
 if TYPE_CHECKING:
     from services.cli.client import Client
@@ -39,82 +38,69 @@ Read = Callable[["Client"], Awaitable[dict[str, Any]]]
 
 
 @app.command()
+@linked
 def timeline(
+    link: Link,
     incident_id: Annotated[str, typer.Argument(metavar="ID")],
     as_of: AsOf = "",
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Show everything that happened in an incident, in the order it was recorded."""
-    with ends():
-        from services.cli import reads, views  # noqa: PLC0415
+    from services.cli import reads, views  # noqa: PLC0415
 
-        link = Link(port_base, data, token, address or (), ca)
-        bound = moment(as_of)
-        answer = link.run(lambda client: reads.timeline(client, incident_id, bound))
-        if json:
-            for entry in answer["entries"]:
-                entry["data"] = encoding.loads(entry["data"] or "null")
-            put(answer)
-        else:
-            views.show(views.timeline(answer, datetime.now(UTC)))
-        if not answer["entries"]:
-            print(f"anlan: nothing is recorded of {incident_id!r}", file=sys.stderr)
-            raise typer.Exit(Exit.NOT_FOUND)
+    bound = moment(as_of)
+    answer = link.run(lambda client: reads.timeline(client, incident_id, bound))
+    if json:
+        for entry in answer["entries"]:
+            entry["data"] = encoding.loads(entry["data"] or "null")
+        put(answer)
+    else:
+        views.show(views.timeline(answer, datetime.now(UTC)))
+    if not answer["entries"]:
+        print(f"anlan: nothing is recorded of {incident_id!r}", file=sys.stderr)
+        raise typer.Exit(Exit.NOT_FOUND)
 
 
 @app.command()
+@linked
 def board(
+    link: Link,
     adcode: Adcode = "",
     as_of: AsOf = "",
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Show open incidents, and the units under way: those that do not answer come first."""
-    with ends():
-        from services.cli import reads, views  # noqa: PLC0415
+    from services.cli import reads, views  # noqa: PLC0415
 
-        link = Link(port_base, data, token, address or (), ca)
-        bound = moment(as_of)
-        answer = link.run(lambda client: reads.board(client, adcode, bound))
-        seen = answer["freshness"]["dispatch"]["event_time"] if bound.isdigit() else bound
-        at = datetime.fromisoformat(seen) if seen else None
-        put(answer) if json else views.show(views.board(answer, datetime.now(UTC), at))
+    bound = moment(as_of)
+    answer = link.run(lambda client: reads.board(client, adcode, bound))
+    seen = answer["freshness"]["dispatch"]["event_time"] if bound.isdigit() else bound
+    at = datetime.fromisoformat(seen) if seen else None
+    put(answer) if json else views.show(views.board(answer, datetime.now(UTC), at))
 
 
 @app.command()
+@linked
 def clocks(
+    link: Link,
     incident: Annotated[str, typer.Option(help="Only of this incident.")] = "",
     adcode: Adcode = "",
     every: Annotated[bool, typer.Option("--all", help="Also those met.")] = False,  # noqa: FBT002
     as_of: AsOf = "",
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Show the law's clocks (法定时限): which report is owed to whom by when; what came late."""
-    with ends():
-        from services.cli import reads, views  # noqa: PLC0415
+    from services.cli import reads, views  # noqa: PLC0415
 
-        link = Link(port_base, data, token, address or (), ca)
-        bound = moment(as_of)
-        answer = link.run(lambda client: reads.clocks(client, incident, adcode, bound, ended=every))
-        put(answer) if json else views.show(views.clocks(answer, datetime.now(UTC)))
+    bound = moment(as_of)
+    answer = link.run(lambda client: reads.clocks(client, incident, adcode, bound, ended=every))
+    put(answer) if json else views.show(views.clocks(answer, datetime.now(UTC)))
 
 
 @app.command()
+@linked
 def units(
+    link: Link,
     kind: Annotated[str, typer.Option(help="E.g. engine, boat, medical.")] = "",
     status: Annotated[
         str, typer.Option(help="available, reserved, assigned or out-of-service.")
@@ -122,54 +108,44 @@ def units(
     adcode: Adcode = "",
     as_of: AsOf = "",
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Show the units (力量): which can be sent, and who holds the others."""
-    with ends():
-        from services.cli import reads, views  # noqa: PLC0415
+    from services.cli import reads, views  # noqa: PLC0415
 
-        if status not in {"", "available", "reserved", "assigned", "out-of-service"}:
-            raise typer.BadParameter(
-                f"{status!r}: want available, reserved, assigned or out-of-service",
-                param_hint="--status",
-            )
-        link = Link(port_base, data, token, address or (), ca)
-        bound = moment(as_of)
-        answer = link.run(lambda client: reads.units(client, kind, status, adcode, bound))
-        put(answer) if json else views.show(views.units(answer, datetime.now(UTC)))
+    if status not in {"", "available", "reserved", "assigned", "out-of-service"}:
+        raise typer.BadParameter(
+            f"{status!r}: want available, reserved, assigned or out-of-service",
+            param_hint="--status",
+        )
+    bound = moment(as_of)
+    answer = link.run(lambda client: reads.units(client, kind, status, adcode, bound))
+    put(answer) if json else views.show(views.units(answer, datetime.now(UTC)))
 
 
 @app.command()
+@linked
 def stock(
+    link: Link,
     depot: Annotated[str, typer.Argument(metavar="[DEPOT]")] = "",
     days: Annotated[
         int, typer.Option(help="Show lots that expire within so many days.", min=1, max=3650)
     ] = 30,
     as_of: AsOf = "",
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Show supplies (物资) of a depot or all: too little, about to expire, on the road, on hand."""
-    with ends():
-        from services.cli import stock as stockroom  # noqa: PLC0415
-        from services.cli import views  # noqa: PLC0415
+    from services.cli import stock as stockroom  # noqa: PLC0415
+    from services.cli import views  # noqa: PLC0415
 
-        link = Link(port_base, data, token, address or (), ca)
-        bound = moment(as_of)
-        answer = link.run(lambda client: stockroom.read(client, depot, days, bound))
-        put(answer) if json else views.show(stockroom.view(answer, datetime.now(UTC)))
+    bound = moment(as_of)
+    answer = link.run(lambda client: stockroom.read(client, depot, days, bound))
+    put(answer) if json else views.show(stockroom.view(answer, datetime.now(UTC)))
 
 
 @stats.command("response-times")
+@linked
 def response_times(
+    link: Link,
     time_zone: Annotated[
         str, typer.Option(help="In which years begin, e.g. America/Los_Angeles.")
     ] = "Asia/Shanghai",
@@ -193,49 +169,42 @@ def response_times(
         Path | None, typer.Option(metavar="FILE", help="Write every group and interval there.")
     ] = None,
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Show response times (响应时间) per unit kind and year, or by whatever is asked for.
 
     Percentiles, never means.  Targets are defaults to be made local: reference/response_targets.
     """
-    with ends():
-        from zoneinfo import ZoneInfo  # noqa: PLC0415
+    from zoneinfo import ZoneInfo  # noqa: PLC0415
 
-        from services.cli import reads, times_view, views  # noqa: PLC0415
+    from services.cli import reads, times_view, views  # noqa: PLC0415
 
-        try:
-            zone = ZoneInfo(time_zone)
-        except (KeyError, ValueError, OSError):
-            raise typer.BadParameter(
-                f"no zone {time_zone!r}; want e.g. Asia/Shanghai", param_hint="--time-zone"
-            ) from None
-        if strange := set(interval or ()) - set(times_view.INTERVALS):
-            raise typer.BadParameter(
-                f"{', '.join(sorted(strange))}: want {', '.join(times_view.INTERVALS)}",
-                param_hint="--interval",
-            )
-        groups = [_dimension(name) for name in by or ()]
-        begin, end = (_at(text, zone) if text else None for text in (since, until))
-        link = Link(port_base, data, token, address or (), ca)
-        answer = link.run(
-            lambda client: reads.response_times(
-                client, time_zone, exercise, begin, end, groups, percentile or ()
-            )
+    try:
+        zone = ZoneInfo(time_zone)
+    except (KeyError, ValueError, OSError):
+        raise typer.BadParameter(
+            f"no zone {time_zone!r}; want e.g. Asia/Shanghai", param_hint="--time-zone"
+        ) from None
+    if strange := set(interval or ()) - set(times_view.INTERVALS):
+        raise typer.BadParameter(
+            f"{', '.join(sorted(strange))}: want {', '.join(times_view.INTERVALS)}",
+            param_hint="--interval",
         )
-        if csv is not None:
-            written = times_view.write_csv(answer, csv)
-            print(f"{written} rows in {csv}", file=sys.stderr)
-        if json:
-            put(answer)
-        elif by or interval:
-            views.show(times_view.chart(answer, interval or (), datetime.now(UTC)))
-        elif csv is None:
-            views.show(views.response_times(answer, datetime.now(UTC)))
+    groups = [_dimension(name) for name in by or ()]
+    begin, end = (_at(text, zone) if text else None for text in (since, until))
+    answer = link.run(
+        lambda client: reads.response_times(
+            client, time_zone, exercise, begin, end, groups, percentile or ()
+        )
+    )
+    if csv is not None:
+        written = times_view.write_csv(answer, csv)
+        print(f"{written} rows in {csv}", file=sys.stderr)
+    if json:
+        put(answer)
+    elif by or interval:
+        views.show(times_view.chart(answer, interval or (), datetime.now(UTC)))
+    elif csv is None:
+        views.show(views.response_times(answer, datetime.now(UTC)))
 
 
 def _dimension(name: str) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from services.cli.exits import Exit, ends
 from services.cli.link import Link
-from services.cli.options import Address, Ca, Data, File, Json, PortBase, Token
+from services.cli.options import Address, Ca, Data, File, Json, PortBase, Token, linked
 from services.cli.suite import DEFAULT_DATA, DEFAULT_PORT_BASE
 
 drill = typer.Typer(no_args_is_help=True, help="Play drills (演练) through the public APIs.")
@@ -77,44 +77,36 @@ imports = typer.Typer(no_args_is_help=True, help="Import records through the pub
 
 
 @imports.command("sffd")
+@linked
 def import_sffd(
+    link: Link,
     file: File,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many rows.")] = None,
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Import San Francisco's fire calls (DataSF, "Fire Department Calls for Service").
 
     Each row becomes an assignment or is listed with the reason why not.  Importing the same rows
     again adds nothing.
     """
-    with ends():
-        from services.cli import imports as importing  # noqa: PLC0415
+    from services.cli import imports as importing  # noqa: PLC0415
 
-        link = Link(port_base, data, token, address or (), ca)
-        if not importing.run(link, file, limit=limit, as_json=json):
-            raise typer.Exit(Exit.FAILED)
+    if not importing.run(link, file, limit=limit, as_json=json):
+        raise typer.Exit(Exit.FAILED)
 
 
 plans = typer.Typer(no_args_is_help=True, help="Bring plans (预案) in through the public APIs.")
 
 
 @plans.command("load")
+@linked
 def plans_load(
+    link: Link,
     file: Annotated[
         list[Path] | None,
         typer.Argument(help="Default: every sample that comes with the suite.", dir_okay=False),
     ] = None,
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Bring sample plans into force, for exercises.
 
@@ -122,17 +114,15 @@ def plans_load(
     day that its file names.  Loading again changes nothing.  In earnest no response is activated
     under a sample: adopt it by a revision that people review and publish.
     """
-    with ends():
-        from services.cli import plans as samples  # noqa: PLC0415
+    from services.cli import plans as samples  # noqa: PLC0415
 
-        link = Link(port_base, data, token, address or (), ca)
-        loaded = link.run(lambda client: samples.load(client, file or samples.shipped()))
-        if json:
-            shown = [
-                {"plan_id": one.plan.plan_id, "version": one.version, "acts": one.acts}
-                for one in loaded
-            ]
-            typer.echo(encoding.dumps(shown))
-        else:
-            for one in loaded:
-                typer.echo(one.said)
+    loaded = link.run(lambda client: samples.load(client, file or samples.shipped()))
+    if json:
+        shown = [
+            {"plan_id": one.plan.plan_id, "version": one.version, "acts": one.acts}
+            for one in loaded
+        ]
+        typer.echo(encoding.dumps(shown))
+    else:
+        for one in loaded:
+            typer.echo(one.said)

@@ -14,10 +14,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.exits import ends
 from services.cli.link import Link
-from services.cli.options import Address, Ca, Data, Json, PortBase, Token
-from services.cli.suite import DEFAULT_DATA, DEFAULT_PORT_BASE
+from services.cli.options import Json, linked
 
 app = typer.Typer()
 cards = typer.Typer(no_args_is_help=True, help="Bring run cards (调派卡) in.")
@@ -28,7 +26,9 @@ OLD_S = 10.0
 
 
 @app.command()
+@linked
 def recommend(
+    link: Link,
     incident_id: Annotated[str, typer.Argument(metavar="INCIDENT")],
     alarm_level: Annotated[
         int, typer.Option("--alarm", min=0, max=9, help="Alarm level; default 1.")
@@ -39,75 +39,63 @@ def recommend(
         typer.Option(metavar="KIND[:N]", help="Wants in place of a card, e.g. boat:3; repeatable."),
     ] = None,
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Recommend units for an incident: who goes, when they are there, who cannot and why.
 
     It holds nobody; what it rests on is stored, and can be cited by a decision.
     """
-    with ends():
-        from services.cli.client import Client  # noqa: PLC0415
-        from services.cli.reads import PATIENCE_S, one  # noqa: PLC0415
-        from services.cli.rpc import find, plain  # noqa: PLC0415
-        from services.cli.views import show  # noqa: PLC0415
+    from services.cli.client import Client  # noqa: PLC0415
+    from services.cli.reads import PATIENCE_S, one  # noqa: PLC0415
+    from services.cli.rpc import find, plain  # noqa: PLC0415
+    from services.cli.views import show  # noqa: PLC0415
 
-        rpc = find("dispatch.RecommendationService/RecommendUnits")
-        request: Any = rpc.request(
-            request_id=str(uuid4()),
-            incident_id=incident_id,
-            alarm_level=alarm_level,
-            run_card_id=card,
+    rpc = find("dispatch.RecommendationService/RecommendUnits")
+    request: Any = rpc.request(
+        request_id=str(uuid4()),
+        incident_id=incident_id,
+        alarm_level=alarm_level,
+        run_card_id=card,
+    )
+    for want in kind or ():
+        name, _, number = want.partition(":")
+        if number and not number.isdigit():
+            raise typer.BadParameter(f"{want!r}: want e.g. boat:3", param_hint="--kind")
+        request.wants.add(kinds=[name], number=int(number or 1))
+
+    async def ask(client: Client) -> Any:
+        about = {"incident_id": incident_id}
+        incident = await one(client, "command.IncidentService/GetIncident", about)
+        return await client.call(
+            rpc, request, patience_s=PATIENCE_S, exercise=incident["incident"]["exercise"]
         )
-        for want in kind or ():
-            name, _, number = want.partition(":")
-            if number and not number.isdigit():
-                raise typer.BadParameter(f"{want!r}: want e.g. boat:3", param_hint="--kind")
-            request.wants.add(kinds=[name], number=int(number or 1))
-        link = Link(port_base, data, token, address or (), ca)
 
-        async def ask(client: Client) -> Any:
-            about = {"incident_id": incident_id}
-            incident = await one(client, "command.IncidentService/GetIncident", about)
-            return await client.call(
-                rpc, request, patience_s=PATIENCE_S, exercise=incident["incident"]["exercise"]
-            )
-
-        found = plain(link.run(ask))["recommendation"]
-        if json:
-            encoding.dump(found, sys.stdout, ensure_ascii=False, indent=1)
-            sys.stdout.write("\n")
-        else:
-            show(recommendation(found))
+    found = plain(link.run(ask))["recommendation"]
+    if json:
+        encoding.dump(found, sys.stdout, ensure_ascii=False, indent=1)
+        sys.stdout.write("\n")
+    else:
+        show(recommendation(found))
 
 
 @cards.command("load")
+@linked
 def load_cards(
+    link: Link,
     file: Annotated[
         list[Path] | None,
         typer.Argument(help="Default: every sample that comes with the suite.", dir_okay=False),
     ] = None,
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Bring sample run cards into force.  They answer in exercises only.
 
     Loading again changes nothing.  A card that shall hold in earnest is drafted and published by
     people.
     """
-    with ends():
-        from services.cli import run_cards as samples  # noqa: PLC0415
+    from services.cli import run_cards as samples  # noqa: PLC0415
 
-        link = Link(port_base, data, token, address or (), ca)
-        loaded = link.run(lambda client: samples.load(client, file or samples.shipped()))
-        for one in loaded:
-            typer.echo(one.said)
+    loaded = link.run(lambda client: samples.load(client, file or samples.shipped()))
+    for one in loaded:
+        typer.echo(one.said)
 
 
 def recommendation(found: Mapping[str, Any]) -> RenderableType:
