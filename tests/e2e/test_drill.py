@@ -82,6 +82,9 @@ TOLD = {
     "AssignmentDiverted.v1",
     "AidCommitted.v1",
     "HeadquartersEstablished.v1",
+    "ExpertArrived.v1",
+    "ExpertCalledUp.v1",
+    "ExpertReleased.v1",
     "NoticeRecorded.v1",
     "NotificationSent.v1",
     "ObjectiveClosed.v1",
@@ -167,6 +170,9 @@ async def test_the_accident_shows_one_late_report_and_nothing_else(
     assert {fact.value for fact in dead.live} == {1, 2, 3}
     assert not open_decisions.decisions
     types = [entry.type for entry in told]
+    assert types.count("MaydayDeclared.v1") == types.count("MaydayResolved.v1") == 1
+    assert types.count("RollCallCompleted.v1") == 1
+    assert types.count("ExpertCalledUp.v1") == types.count("ExpertReleased.v1") == 1
     assert types.count("DeadlineRebased.v1") == 1
     assert types.count("DeadlineMissed.v1") == 1
     assert types.count("IncidentGraded.v2") == 2
