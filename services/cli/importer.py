@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ TYPE_CODE = "12G00"  # 火灾事故
 RELEASE_WITHIN_S = 60.0
 POLL_EVERY_S = 0.2
 LONGEST_TITLE = 100
+SENT_ANEW = re.compile("-(again|override|recall)$")
 
 Progress = Callable[[str, int], None]
 """Hears how many more are done of ``units``, ``incidents`` or ``responses``."""
@@ -37,6 +39,7 @@ class Outcome:
     steps: Counter[str] = field(default_factory=Counter)
     late: int = 0
     overridden: list[tuple[str, str, str]] = field(default_factory=list)
+    recalled: int = 0
     inferred_releases: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     refused_steps: list[tuple[str, str, str]] = field(default_factory=list)
@@ -160,18 +163,36 @@ class Importer:
         if reason := self._no_incident.get(row.incident) or self._no_unit.get(row.unit):
             raise _Without(reason)
         try:
-            return await self._create(step, row.row_id)
+            return await self._create_or_recall(step, row.row_id)
         except Refusal as refusal:
             if refusal.reason != "UNIT_HELD":
                 raise
             holder = refusal.context.get("holder", "")
         if holder in self._cleared:  # its release is still on the way
             await self._until_released(row.unit, holder)
-            return await self._create(step, f"{row.row_id}-again", "/again")
-        other = holder.removesuffix("-override").removesuffix("-again").rpartition("-")[0]
+            return await self._create_or_recall(step, f"{row.row_id}-again", "/again")
+        other = (
+            holder.removesuffix("-override")
+            .removesuffix("-again")
+            .removesuffix("-recall")
+            .rpartition("-")[0]
+        )
         reason = f"the record has unit {row.unit} on call {other or holder} and {row.call} at once"
         created = await self._create(step, f"{row.row_id}-override", "/override", reason)
         self.outcome.overridden.append((row.unit, other or holder, row.call))
+        return created
+
+    async def _create_or_recall(self, step: Step, assignment_id: str, attempt: str = "") -> str:
+        """Send the unit; one that owes a rest, but went all the same, is recalled from it."""
+        try:
+            return await self._create(step, assignment_id, attempt)
+        except Refusal as refusal:
+            if refusal.reason != "UNIT_RESTING":
+                raise
+        row = step.row
+        reason = f"the record has unit {row.unit} on call {row.call}, resting or not"
+        created = await self._create(step, f"{row.row_id}-recall", "/recall", reason)
+        self.outcome.recalled += 1
         return created
 
     async def _create(

@@ -79,6 +79,7 @@ def summary(record: Record, outcome: Outcome, seconds: float) -> dict[str, Any]:
         "double_bookings_overridden": [
             {"unit": unit, "calls": [one, other]} for unit, one, other in outcome.overridden
         ],
+        "recalled_from_rest": outcome.recalled,
         "released_at_next_call_for_want_of_a_time": outcome.inferred_releases,
         "missing_times": dict(missing),
         "rows_with_times_that_run_backwards": sum(bool(row.backwards) for row in rows),
@@ -108,6 +109,7 @@ def picture(told: dict[str, Any]) -> Group:
     for column, count in told["steps"].items():
         line(count, f"times of {column.removesuffix(' DtTm')}")
     line(len(told["double_bookings_overridden"]), "double bookings, recorded as overrides")
+    line(told["recalled_from_rest"], "units sent though they owed a rest, recorded as recalls")
     for column, count in told["missing_times"].items():
         line(count, f"rows without a time of {column.removesuffix(' DtTm')}")
     line(

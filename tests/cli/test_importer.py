@@ -22,10 +22,13 @@ class Resources:
         self.holds: list[str] = []
         self.releasing: list[str] = []
         self.lag = lag
+        self.rests = False
         self.overrides: list[str] = []
 
     def create(self, fields: Mapping[str, Any]) -> Mapping[str, Any]:
         reason = fields.get("override_reason", "")
+        if self.rests and not reason:
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "UNIT_RESTING", "rests", {})
         if self.holds and not reason:
             context = {"holder": self.holds[0]}
             raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "UNIT_HELD", "held", context)
@@ -132,3 +135,12 @@ async def test_a_service_out_of_reach_ends_the_import() -> None:
 
     with pytest.raises(OutOfReach):
         await imported(Suite({"CreateAssignment": away}), row(1, dispatch=0, clear=4))
+
+
+async def test_a_unit_that_owed_a_rest_and_went_all_the_same_is_recalled() -> None:
+    resources = Resources()
+    resources.rests = True
+    outcome = await imported(Suite(resources.answers), row(1, dispatch=0, clear=4))
+    assert (outcome.assignments, outcome.recalled, outcome.refused) == (1, 1, [])
+    assert resources.overrides == ["the record has unit E1 on call 1, resting or not"]
+    assert not resources.holds

@@ -231,6 +231,7 @@ def dump(connection: Connection, projection: Projection) -> dict[str, list[tuple
     return {
         table.name: sorted(map(tuple, connection.execute(select(table))), key=repr)
         for table in projection.tables.sorted_tables
+        if table.name != "checkpoint"
     }
 
 

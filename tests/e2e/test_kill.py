@@ -25,6 +25,8 @@ RACERS = ("flood-2026-a8", "flood-2026-a7")
 """Two dispatchers want one boat: either may get it."""
 PARKED, SENT = "NotificationParked.v1", "NotificationSent.v1"
 """What is tried again after the drill, and its receiver, have ended is parked: seen, not lost."""
+SUPPRESSED, SETTLED = "NotificationSuppressed.v1", b'"reason":"SETTLED"'
+"""What was over before it could be sent is not sent: which alarms that befalls is a race."""
 OVERDUE = "AcknowledgementOverdue"
 """A crew answers later than its limit when what it calls is down: true, and so recorded."""
 
@@ -46,7 +48,8 @@ def effects(log: Sequence[Recorded]) -> Counter[tuple[str, str]]:
             about = told[event.stream]
             subject = f"{about.contact_id} of {about.event_type}"
         if event.type not in TRIES and OVERDUE not in f"{event.type} {subject}":
-            found[subject, SENT if event.type == PARKED else event.type] += 1
+            settled = event.type == SUPPRESSED and SETTLED in event.data
+            found[subject, SENT if event.type == PARKED or settled else event.type] += 1
     return found
 
 
