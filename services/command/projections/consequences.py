@@ -37,6 +37,7 @@ FOLLOWED = Table(
     Column("actor", String, nullable=False),
     Column("occurred_at", BigInteger, nullable=False),
 )
+_FOLLOW, _TRACE = FOLLOWED.insert(), TRACES.insert()
 _DECISIONS_OF = (  # built once: it runs for every event
     select(TRACES.c.decided_on, TRACES.c.decision_id)
     .where(
@@ -64,14 +65,14 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
             if (decided_on, decision_id) != own
         ]
     if led:
-        connection.execute(FOLLOWED.insert(), [_followed(recorded, event, *one) for one in led])
+        connection.execute(_FOLLOW, [_followed(recorded, event, *one) for one in led])
     traces = [(str(recorded.id), one) for one in led]
     if own is not None:
         marks = [str(recorded.id), _named(*own), *([command] if command else [])]
         traces += [(mark, own) for mark in marks]
     if traces:
         connection.execute(
-            TRACES.insert(),
+            _TRACE,
             [
                 {
                     "trace": trace,

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     func,
     select,
     update,
@@ -102,13 +103,23 @@ class DissentRow(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: int
 
 
+# Built once each: building a statement costs more than running it.
+_KEEP, _RECORD, _INDEX = GROUNDS.insert(), DECISIONS.insert(), DECISION_BASIS.insert()
+_GROUNDS_OF = (
+    select(GROUNDS.c.kind, GROUNDS.c.reference, func.min(GROUNDS.c.position))
+    .where(GROUNDS.c.incident_id == bindparam("incident_id"))
+    .where(GROUNDS.c.reference.in_(bindparam("references", expanding=True)))
+    .group_by(GROUNDS.c.kind, GROUNDS.c.reference)
+)
+
+
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
     _keep_grounds(connection, recorded, event)
     if isinstance(event, decisions.DecisionRecorded):
         basis = _resolved(connection, event)
-        connection.execute(DECISIONS.insert(), _decision(recorded, event, basis))
+        connection.execute(_RECORD, _decision(recorded, event, basis))
         if basis:
-            connection.execute(DECISION_BASIS.insert(), _index(recorded, event.incident_id, basis))
+            connection.execute(_INDEX, _index(recorded, event.incident_id, basis))
     elif isinstance(event, decisions.Event):
         _amend(connection, recorded, event)
 
@@ -130,7 +141,7 @@ def _keep_grounds(connection: Connection, recorded: Recorded, event: decider.Eve
         case _:
             return
     connection.execute(
-        GROUNDS.insert(),
+        _KEEP,
         [
             {
                 "incident_id": recorded.key,
@@ -145,15 +156,13 @@ def _keep_grounds(connection: Connection, recorded: Recorded, event: decider.Eve
 
 def _resolved(connection: Connection, event: decisions.DecisionRecorded) -> list[BasisRow]:
     """Return the basis with the position of each thing that the incident has."""
-    column = GROUNDS.c
+    asked = {
+        "incident_id": event.incident_id,
+        "references": [basis.reference for basis in event.basis],
+    }
     found: Mapping[tuple[str, str], int] = {
-        (row.kind, row.reference): row.position
-        for row in connection.execute(
-            select(column.kind, column.reference, func.min(column.position).label("position"))
-            .where(column.incident_id == event.incident_id)
-            .where(column.reference.in_([basis.reference for basis in event.basis]))
-            .group_by(column.kind, column.reference)
-        )
+        (kind, reference): position
+        for kind, reference, position in connection.execute(_GROUNDS_OF, asked)
     }
     return [
         BasisRow(
