@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -105,11 +105,10 @@ class DissentRow(msgspec.Struct, frozen=True, kw_only=True):
 
 # Built once each: building a statement costs more than running it.
 _KEEP, _RECORD, _INDEX = GROUNDS.insert(), DECISIONS.insert(), DECISION_BASIS.insert()
-_GROUNDS_OF = (
-    select(GROUNDS.c.kind, GROUNDS.c.reference, func.min(GROUNDS.c.position))
-    .where(GROUNDS.c.incident_id == bindparam("incident_id"))
-    .where(GROUNDS.c.reference.in_(bindparam("references", expanding=True)))
-    .group_by(GROUNDS.c.kind, GROUNDS.c.reference)
+_GROUND_OF = select(func.min(GROUNDS.c.position)).where(
+    GROUNDS.c.incident_id == bindparam("own_incident"),
+    GROUNDS.c.kind == bindparam("own_kind"),
+    GROUNDS.c.reference == bindparam("own_reference"),
 )
 
 
@@ -156,24 +155,21 @@ def _keep_grounds(connection: Connection, recorded: Recorded, event: decider.Eve
 
 def _resolved(connection: Connection, event: decisions.DecisionRecorded) -> list[BasisRow]:
     """Return the basis with the position of each thing that the incident has."""
-    asked = {
-        "incident_id": event.incident_id,
-        "references": [basis.reference for basis in event.basis],
-    }
-    found: Mapping[tuple[str, str], int] = {
-        (kind, reference): position
-        for kind, reference, position in connection.execute(_GROUNDS_OF, asked)
-    }
-    return [
-        BasisRow(
-            kind=basis.kind,
-            reference=basis.reference,
-            text=basis.text,
-            position=basis.position or found.get((basis.kind, basis.reference), 0),
-            on_record=(basis.kind, basis.reference) in found,
+    rows = []
+    for basis in event.basis:
+        own = {"own_incident": event.incident_id, "own_kind": basis.kind}
+        asked = own | {"own_reference": basis.reference}
+        came_at = connection.execute(_GROUND_OF, asked).scalar()
+        rows.append(
+            BasisRow(
+                kind=basis.kind,
+                reference=basis.reference,
+                text=basis.text,
+                position=basis.position or came_at or 0,
+                on_record=came_at is not None,
+            )
         )
-        for basis in event.basis
-    ]
+    return rows
 
 
 def _amend(
