@@ -134,8 +134,15 @@ async def stored(js: JetStreamContext) -> list[RawStreamMsg]:
     messages: list[RawStreamMsg] = []
     for first in range(1, last + 1, 200):
         numbers = range(first, min(first + 200, last + 1))
-        messages += await asyncio.gather(*(js.get_msg(STREAM, number) for number in numbers))
+        messages += await asyncio.gather(*(message(js, number) for number in numbers))
     return messages
+
+
+async def message(js: JetStreamContext, number: int) -> RawStreamMsg:
+    """Return a message, however busy the broker is."""
+    while True:
+        with suppress(TimeoutError):
+            return await js.get_msg(STREAM, number)
 
 
 async def ids(js: JetStreamContext) -> list[UUID]:

@@ -61,7 +61,8 @@ PEOPLE = Table(
 Index("incident_by_person", PEOPLE.c.subject, PEOPLE.c.incident_id)
 
 ABOUT, WHO = bindparam("about", type_=String), bindparam("who", type_=String)
-# Built once: building it costs more than running it.
+# Built once each: building a statement costs more than running it.
+SAY = INCIDENT_TEXTS.insert()
 MET = PEOPLE.insert().from_select(
     ["incident_id", "subject"],
     select(ABOUT, WHO).where(
@@ -78,7 +79,7 @@ def folded(text: str) -> str:
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
     if said := _said(event):
         connection.execute(
-            INCIDENT_TEXTS.insert(),
+            SAY,
             {
                 "position": recorded.position,
                 "incident_id": event.incident_id,
@@ -88,8 +89,8 @@ def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> N
     people = {*_named(event)}
     if recorded.metadata.get("role") != SERVICE_ROLE:
         people.add(recorded.metadata.get("actor", ""))
-    for subject in sorted(people - {""}):
-        connection.execute(MET, {"about": event.incident_id, "who": subject})
+    if met := [{"about": event.incident_id, "who": who} for who in sorted(people - {""})]:
+        connection.execute(MET, met)
 
 
 def apply_report(connection: Connection, event: report.Event) -> None:
