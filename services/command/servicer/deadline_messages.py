@@ -14,7 +14,7 @@ from services.command.projections.deadlines import DeadlineState
 from services.command.servicer.figure_messages import METRICS
 from services.command.servicer.messages import INCIDENT_STATES
 from services.command.servicer.series_messages import MEANS
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 STATES = {
     DeadlineState.OPEN: pb.DEADLINE_STATE_OPEN,
@@ -83,11 +83,11 @@ def deadline(row: Any) -> pb.Deadline:
         owed_by=PARTIES[Party(row.owed_by)],
         recipient=row.recipient,
         recipient_name=row.recipient_name,
-        start_time=to_proto(of_micros(row.started_at)),
-        due_time=to_proto(of_micros(row.due_at)),
+        start_time=stamp(row.started_at),
+        due_time=stamp(row.due_at),
         percent=row.percent,
         missed=row.missed_recorded_at is not None,
-        miss_record_time=to_proto(of_micros(row.missed_recorded_at)),
+        miss_record_time=stamp(row.missed_recorded_at),
         lifted=_change(row.lifted),
         incident_title=row.title,
         type_code=row.type_code,
@@ -104,14 +104,14 @@ def deadline(row: Any) -> pb.Deadline:
 def step(row: Any) -> pb.DeadlineStep:
     message = pb.DeadlineStep(
         kind=STEP_KINDS[row.kind],
-        occur_time=to_proto(of_micros(row.occurred_at)),
-        record_time=to_proto(of_micros(row.recorded_at)),
+        occur_time=stamp(row.occurred_at),
+        record_time=stamp(row.recorded_at),
         position=row.position,
         event_id=row.event_id,
         rule=row.rule,
-        start_time=to_proto(of_micros(row.started_at)),
-        due_time=to_proto(of_micros(row.due_at)),
-        previous_due_time=to_proto(of_micros(row.previous_due_at)),
+        start_time=stamp(row.started_at),
+        due_time=stamp(row.due_at),
+        previous_due_time=stamp(row.previous_due_at),
         change=_change(row.why),
         percent=row.percent,
     )
@@ -129,8 +129,8 @@ def finding(row: Any, of: pb.Deadline | None) -> pb.Finding:
         incident_title=row.title,
         adcode=row.adcode,
         exercise=row.exercise,
-        occur_time=to_proto(of_micros(row.occurred_at)),
-        record_time=to_proto(of_micros(row.recorded_at)),
+        occur_time=stamp(row.occurred_at),
+        record_time=stamp(row.recorded_at),
         position=row.position,
     )
     if of is None:
@@ -151,7 +151,7 @@ def _concealment(row: Any) -> pb.Concealment:
         fact_id=row.fact_id,
         source=row.source,
         known_value=row.known_value,
-        known_time=to_proto(of_micros(row.known_at)),
+        known_time=stamp(row.known_at),
         reported_value=row.reported_value,
     )
 
@@ -162,8 +162,8 @@ def _evidence(row: Any, occurred_at: int, recorded_at: int) -> pb.DeadlineEviden
         reference=row.evidence,
         number=row.evidence_number,
         means=MEANS[Means(row.means)] if row.means else report_pb.SENDING_MEANS_UNSPECIFIED,
-        occur_time=to_proto(of_micros(occurred_at)),
-        record_time=to_proto(of_micros(recorded_at)),
+        occur_time=stamp(occurred_at),
+        record_time=stamp(recorded_at),
     )
 
 

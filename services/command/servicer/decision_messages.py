@@ -16,7 +16,7 @@ from services.command.domain.incident.decision_classes import Step
 from services.command.domain.incident.decisions import BasisKind, Standing
 from services.command.projections.decisions import BasisRow, DissentRow
 from services.runtime.actor import Actor
-from services.runtime.times import of_micros, said, to_proto
+from services.runtime.times import said, stamp, to_proto
 
 BASIS_KINDS = {
     BasisKind.REPORT: incident_pb.Basis.KIND_REPORT,
@@ -113,7 +113,7 @@ def decision(row: Any) -> incident_pb.Decision:
         approver=row.approver,
         authority=row.authority,
         decided_by=row.decided_by,
-        occur_time=to_proto(of_micros(row.occurred_at)),
+        occur_time=stamp(row.occurred_at),
         incident_id=row.incident_id,
         decision_class=row.decision_class,
         state=STATES[Standing(row.standing)],
@@ -123,10 +123,10 @@ def decision(row: Any) -> incident_pb.Decision:
         steps=_all(row.steps, decisions.StepDone, _step),
         open_steps=_all(row.open_steps, Step, STEPS.__getitem__),
         urgent=row.urgent,
-        complete_by_time=to_proto(of_micros(row.complete_by)),
+        complete_by_time=stamp(row.complete_by),
         awaits_approval=row.awaits_approval,
         approved_by=row.approved_by,
-        approve_time=to_proto(of_micros(row.approved_at)),
+        approve_time=stamp(row.approved_at),
         approval_authority=row.approval_authority,
         rejected_by=row.rejected_by,
         reject_reason=row.reject_reason,
@@ -147,7 +147,7 @@ def consequence(row: Any) -> pb.Consequence:
         type=row.type,
         incident_id=row.incident_id,
         actor=row.actor,
-        occur_time=to_proto(of_micros(row.occurred_at)),
+        occur_time=stamp(row.occurred_at),
     )
 
 
@@ -201,5 +201,5 @@ def _dissent(row: DissentRow) -> decision_pb.Dissent:
         dissenter=row.dissenter,
         text=row.text,
         recorded_by=row.recorded_by,
-        occur_time=to_proto(of_micros(row.occurred_at)),
+        occur_time=stamp(row.occurred_at),
     )

@@ -18,7 +18,7 @@ from services.runtime.alarm import Alarms
 from services.runtime.handle import CommandHandler
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import Invalid, NotFound
-from services.runtime.times import known, of_micros, to_proto
+from services.runtime.times import known, stamp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class ExerciseServicer(ExerciseServiceServicer):
         response = pb.GetExerciseResponse(
             exercise=pb.Exercise(
                 exercise_id=row.exercise,
-                clock=to_proto(of_micros(row.time)),
+                clock=stamp(row.time),
                 etag=str(row.revision),
                 position=row.position,
             )

@@ -25,7 +25,7 @@ from services.runtime import call, paging, reading
 from services.runtime.handle import derived_id
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
-from services.runtime.times import of_micros, said, to_proto
+from services.runtime.times import said, stamp
 
 WATCH_PAGE = 500
 
@@ -248,8 +248,8 @@ def _reported(row: Any) -> pb.LineageStep:
         value=row.value,
         reference=row.basis,
         actor=row.report_recorded_by,
-        occur_time=to_proto(of_micros(row.report_occurred_at)),
-        record_time=to_proto(of_micros(row.report_recorded_at)),
+        occur_time=stamp(row.report_occurred_at),
+        record_time=stamp(row.report_recorded_at),
         event_id=row.report_event_id,
         position=row.report_position,
     )

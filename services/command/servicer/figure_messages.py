@@ -10,7 +10,7 @@ import msgspec
 from anlan.command.v1 import fact_service_pb2 as pb
 from anlan.command.v1 import figure_pb2 as figure_pb
 from services.command.domain.incident.facts import Metric, SourceKind
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 METRICS = {
     Metric.DEAD: figure_pb.METRIC_DEAD,
@@ -86,18 +86,18 @@ def figure(row: Any, standing: Sequence[str]) -> figure_pb.Figure:
         state=STATES[row.state],
         standing=row.fact_id in standing,
         recorded_by=row.recorded_by,
-        occur_time=to_proto(of_micros(row.occurred_at)),
-        record_time=to_proto(of_micros(row.recorded_at)),
+        occur_time=stamp(row.occurred_at),
+        record_time=stamp(row.recorded_at),
         corrects=row.corrects,
         correction_reason=row.correction_reason,
         superseded_by=row.superseded_by,
         ended_by=row.ended_by,
         end_reason=row.end_reason,
-        end_time=to_proto(of_micros(row.ended_at)),
-        end_record_time=to_proto(of_micros(row.end_recorded_at)),
+        end_time=stamp(row.ended_at),
+        end_record_time=stamp(row.end_recorded_at),
         declared_by=row.declared_by,
         declare_reason=row.declare_reason,
-        declare_time=to_proto(of_micros(row.declared_at)),
+        declare_time=stamp(row.declared_at),
         record_position=row.recorded_position,
         position=row.position,
     )
@@ -123,7 +123,7 @@ def metric_figures(stands: Any, rows: Sequence[Any]) -> figure_pb.MetricFigures:
                 fact_id=stands.lapsed_fact_id,
                 lapsed_by=stands.lapsed_by,
                 reason=stands.lapse_reason,
-                lapse_time=to_proto(of_micros(stands.lapsed_at)),
+                lapse_time=stamp(stands.lapsed_at),
             )
         )
     return message
@@ -137,8 +137,8 @@ def step(row: Any, value: int) -> pb.LineageStep:
         reference=row.reference,
         reason=row.reason,
         actor=row.actor,
-        occur_time=to_proto(of_micros(row.occurred_at)),
-        record_time=to_proto(of_micros(row.recorded_at)),
+        occur_time=stamp(row.occurred_at),
+        record_time=stamp(row.recorded_at),
         event_id=row.event_id,
         position=row.position,
     )

@@ -29,7 +29,7 @@ from services.command.projections.incidents import INCIDENTS
 from services.command.servicer import figure_messages, messages
 from services.runtime import paging, reading
 from services.runtime.readmodel import ReadModel
-from services.runtime.times import EPOCH, of_micros, to_proto
+from services.runtime.times import EPOCH, stamp
 
 STEPS = {
     "proposed": pb.GradingStep.KIND_PROPOSED,
@@ -145,9 +145,9 @@ def _step(row: Any) -> pb.GradingStep:
         level=_level(row.level),
         fitting=_levels(msgspec.json.decode(row.fitting, type=list[str])),
         actor=row.actor,
-        reach_time=to_proto(of_micros(row.reached_at)),
-        occur_time=to_proto(of_micros(row.occurred_at)),
-        record_time=to_proto(of_micros(row.recorded_at)),
+        reach_time=stamp(row.reached_at),
+        occur_time=stamp(row.occurred_at),
+        record_time=stamp(row.recorded_at),
         event_id=row.event_id,
         position=row.position,
     )

@@ -11,7 +11,7 @@ from anlan.events.v1 import link_events_pb2 as events_pb
 from services.command.domain.incident import links, merge, split
 from services.command.projections.links import Relation
 from services.command.servicer.messages import INCIDENT_STATES
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp, to_proto
 
 KINDS = {
     Relation.PARENT: pb.LINK_KIND_PARENT,
@@ -31,7 +31,7 @@ def link(row: Any) -> pb.IncidentLink:
         kind=KINDS[Relation(row.relation)],
         reason=row.reason,
         linked_by=row.linked_by,
-        occur_time=to_proto(of_micros(row.occurred_at)),
+        occur_time=stamp(row.occurred_at),
         other_title=row.title,
         other_state=INCIDENT_STATES[row.state],
         position=row.position,

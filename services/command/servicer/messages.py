@@ -17,7 +17,7 @@ from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from services.command.domain.report import Source
 from services.command.servicer import post_messages
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp, to_proto
 
 SOURCES = {
     Source.POLICE_110: report_pb.REPORT_SOURCE_POLICE_110,
@@ -100,8 +100,8 @@ def report(row: Any) -> report_pb.Report:
         place=located(row),
         casualties=_casualties(row.casualties),
         text=row.text,
-        occur_time=to_proto(of_micros(row.occurred_at)),
-        record_time=to_proto(of_micros(row.recorded_at)),
+        occur_time=stamp(row.occurred_at),
+        record_time=stamp(row.recorded_at),
         incident_id=row.incident_id,
         reject_reason=row.reject_reason,
         exercise=row.exercise,
@@ -109,7 +109,7 @@ def report(row: Any) -> report_pb.Report:
         position=row.position,
         callback=row.callback,
         order_acknowledged_by=row.acknowledged_by,
-        order_acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
+        order_acknowledge_time=stamp(row.acknowledged_at),
         superseded_report_ids=msgspec.json.decode(row.supersedes),
         superseded_by=row.superseded_by,
     )
@@ -118,7 +118,7 @@ def report(row: Any) -> report_pb.Report:
             report_pb.Order(
                 issuer=row.issuer,
                 number=row.order_number,
-                reply_due_time=to_proto(of_micros(row.reply_due_at)),
+                reply_due_time=stamp(row.reply_due_at),
             )
         )
     if row.alert:
@@ -161,9 +161,9 @@ def incident(row: Any, type_name: str, at: datetime) -> pb.Incident:
         command_post=row.command_post,
         casualties=_casualties(row.casualties),
         report_ids=msgspec.json.decode(row.report_ids),
-        open_time=to_proto(of_micros(row.opened_at)),
-        close_time=to_proto(of_micros(row.closed_at)),
-        report_time=to_proto(of_micros(row.reported_at)),
+        open_time=stamp(row.opened_at),
+        close_time=stamp(row.closed_at),
+        report_time=stamp(row.reported_at),
         proposed_grade=(
             GRADES[Grade(row.proposed_grade)] if row.proposed_grade else pb.GRADE_UNSPECIFIED
         ),

@@ -15,7 +15,7 @@ from services.command.domain.incident.needs import Category, NeedState, Source, 
 from services.command.projections import needs
 from services.command.servicer.messages import located
 from services.runtime import place
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp, to_proto
 
 CATEGORIES = {
     Category.PERSONNEL: pb.NEED_CATEGORY_PERSONNEL,
@@ -59,7 +59,7 @@ def need(row: Any) -> pb.Need:
         quantity=row.quantity,
         unit=row.unit,
         place=located(row),
-        needed_by_time=to_proto(of_micros(row.needed_by)),
+        needed_by_time=stamp(row.needed_by),
         objective_id=row.objective_id,
         note=row.note,
         state=NEED_STATES[NeedState(row.state)],
@@ -68,8 +68,8 @@ def need(row: Any) -> pb.Need:
         commitments=[_commitment(promise) for promise in needs.promises(row)],
         parts=[_part(part) for part in needs.parts(row)],
         raised_by=row.raised_by,
-        raise_time=to_proto(of_micros(row.raised_at)),
-        end_time=to_proto(of_micros(row.ended_at)),
+        raise_time=stamp(row.raised_at),
+        end_time=stamp(row.ended_at),
         cancel_reason=row.cancel_reason,
         overdue=bool(row.overdue),
         exercise=row.exercise,
@@ -145,9 +145,9 @@ def _commitment(promise: needs.Promise) -> pb.NeedCommitment:
         quantity=promise.quantity,
         outstanding=promise.outstanding,
         source=_source(promise.source),
-        expect_time=to_proto(of_micros(promise.expected_at)),
+        expect_time=stamp(promise.expected_at),
         committed_by=promise.committed_by,
-        commit_time=to_proto(of_micros(promise.committed_at)),
+        commit_time=stamp(promise.committed_at),
         withdraw_reason=promise.withdraw_reason,
     )
 
@@ -159,7 +159,7 @@ def _part(part: needs.Part) -> pb.NeedPart:
         quantity=part.quantity,
         source=_source(part.source),
         fulfilled_by=part.fulfilled_by,
-        fulfil_time=to_proto(of_micros(part.fulfilled_at)),
+        fulfil_time=stamp(part.fulfilled_at),
     )
 
 

@@ -37,7 +37,7 @@ from services.command.servicer import (
     task_messages,
 )
 from services.command.servicer import page_rows as rows
-from services.runtime.times import micros, of_micros, to_proto
+from services.runtime.times import micros, stamp
 
 ACT_KINDS = {
     ACTIVATED: pb.ResponseAct.KIND_ACTIVATED,
@@ -174,6 +174,6 @@ def _response_act(row: Any) -> pb.ResponseAct:
         plan_version=row.plan_version,
         approver=row.approver,
         decision_id=row.decision_id,
-        occur_time=to_proto(of_micros(row.occurred_at)),
+        occur_time=stamp(row.occurred_at),
         position=row.position,
     )

@@ -24,7 +24,7 @@ from services.command.domain.plan.events import Stage, Verdict
 from services.command.projections.plans import RETIRED, SUPERSEDED
 from services.command.servicer.figure_messages import METRIC_OF, METRICS
 from services.command.servicer.messages import GRADE_OF, GRADES, LEVEL_OF, LEVELS
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 KINDS = {
     PlanKind.GENERAL: pb.PLAN_KIND_GENERAL,
@@ -214,9 +214,9 @@ def version(row: Any) -> pb.PlanVersion:
         version=row.version,
         state=STATES[row.stage],
         content=content_message(stored(row.content)),
-        draft_time=to_proto(of_micros(row.drafted_at)),
-        publish_time=to_proto(of_micros(row.since)),
-        end_time=to_proto(of_micros(row.until)),
+        draft_time=stamp(row.drafted_at),
+        publish_time=stamp(row.since),
+        end_time=stamp(row.until),
     )
 
 
@@ -230,7 +230,7 @@ def acts(rows: Iterable[Any]) -> list[pb.PlanAct]:
             verdict=VERDICTS[Verdict(row.verdict)] if row.verdict else pb.PLAN_VERDICT_UNSPECIFIED,
             text=row.text,
             recorded_by=row.recorded_by,
-            occur_time=to_proto(of_micros(row.occurred_at)),
+            occur_time=stamp(row.occurred_at),
             position=row.position,
         )
         for row in rows

@@ -16,7 +16,7 @@ from services.command.domain.incident import transfer
 from services.command.domain.incident.roles import Kind, PostTable, Role
 from services.command.domain.incident.transfer import Briefing
 from services.runtime.actor import Actor
-from services.runtime.times import known, micros, of_micros, said, to_proto
+from services.runtime.times import known, micros, said, stamp
 
 KINDS = {
     Kind.GENERAL: pb.HEADQUARTERS_KIND_GENERAL,
@@ -63,20 +63,20 @@ def pending(row: Any, at: datetime) -> incident_pb.PendingTransfer | None:
         return incident_pb.PendingTransfer(
             to=row.proposed_to,
             briefing=row.briefing,
-            propose_time=to_proto(of_micros(row.proposed_at)),
+            propose_time=stamp(row.proposed_at),
             transfer_id=row.transfer_id,
-            acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
-            effective_time=to_proto(of_micros(row.effective_at)),
+            acknowledge_time=stamp(row.acknowledged_at),
+            effective_time=stamp(row.effective_at),
         )
     if row.successor and micros(at) < row.successor_at:
         return incident_pb.PendingTransfer(
             to=row.successor,
             briefing=row.briefing,
-            propose_time=to_proto(of_micros(row.proposed_at)),
+            propose_time=stamp(row.proposed_at),
             transfer_id=row.transfer_id,
-            acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
-            accept_time=to_proto(of_micros(row.accepted_at)),
-            effective_time=to_proto(of_micros(row.successor_at)),
+            acknowledge_time=stamp(row.acknowledged_at),
+            accept_time=stamp(row.accepted_at),
+            effective_time=stamp(row.successor_at),
         )
     return None
 
@@ -107,7 +107,7 @@ def command_post(rows: Rows, table: PostTable, at: datetime, *, former: bool) ->
     return pb.CommandPost(
         incident_id=incident.incident_id,
         commander=begun[-1].commander if begun else "",
-        commander_since_time=to_proto(of_micros(begun[-1].since)) if begun else None,
+        commander_since_time=stamp(begun[-1].since) if begun else None,
         place=incident.command_post,
         holders=_holders(rows, table, "", instant, former=former),
         headquarters=_under(rows, table, "", instant, former=former),
@@ -115,7 +115,7 @@ def command_post(rows: Rows, table: PostTable, at: datetime, *, former: bool) ->
             pb.UnifiedCommandMember(
                 agency=held.agency,
                 member=held.subject,
-                since_time=to_proto(of_micros(held.since)),
+                since_time=stamp(held.since),
                 until_time=_until(held, instant),
             )
             for held in rows.holdings
@@ -134,8 +134,8 @@ def succession(tenures: Sequence[Any]) -> list[pb.Tenure]:
     return [
         pb.Tenure(
             commander=tenure.commander,
-            from_time=to_proto(of_micros(tenure.since)),
-            to_time=to_proto(of_micros(following.since)) if following is not None else None,
+            from_time=stamp(tenure.since),
+            to_time=stamp(following.since) if following is not None else None,
             accession=ACCESSIONS[tenure.accession],
             transfer_id=tenure.transfer_id,
             reason=tenure.reason,
@@ -186,7 +186,7 @@ def _shown(row: Any, instant: int, *, former: bool) -> bool:
 def _until(row: Any, instant: int) -> Any:
     """Return when it ended, unless that was still to come."""
     ended = row.until is not None and row.until <= instant
-    return to_proto(of_micros(row.until)) if ended else None
+    return stamp(row.until) if ended else None
 
 
 def _under(
@@ -200,7 +200,7 @@ def _under(
             place=row.place,
             holders=_holders(rows, table, row.headquarters_id, instant, former=former),
             under=_under(rows, table, row.headquarters_id, instant, former=former),
-            establish_time=to_proto(of_micros(row.since)),
+            establish_time=stamp(row.since),
             close_time=_until(row, instant),
         )
         for row in rows.headquarters
@@ -223,7 +223,7 @@ def _holders(
             role=row.role,
             title=row.title,
             subject=row.subject,
-            since_time=to_proto(of_micros(row.since)),
+            since_time=stamp(row.since),
             until_time=_until(row, instant),
         )
         for row in sorted(held, key=lambda row: not table.is_head(row.role))
@@ -254,9 +254,9 @@ def _transfer(row: Any) -> pb.Transfer:
         reason=row.reason,
         briefing=row.briefing,
         details=incident_pb.Briefing(**{part: getattr(details, part) for part in PARTS}),
-        propose_time=to_proto(of_micros(row.proposed_at)),
-        acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
-        end_time=to_proto(of_micros(row.ended_at)),
-        effective_time=to_proto(of_micros(row.effective_at)),
+        propose_time=stamp(row.proposed_at),
+        acknowledge_time=stamp(row.acknowledged_at),
+        end_time=stamp(row.ended_at),
+        effective_time=stamp(row.effective_at),
         end_reason=row.end_reason,
     )

@@ -21,7 +21,7 @@ from services.command.domain.incident.series import Means, SituationReportKind, 
 from services.command.projections.series import SENDINGS
 from services.command.servicer import messages
 from services.command.servicer.figure_messages import METRIC_OF, METRICS
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 MEANS = {
     Means.PHONE: report_pb.SENDING_MEANS_PHONE,
@@ -92,7 +92,7 @@ def situation_report(
         people_moved=figures.get(Metric.PEOPLE_MOVED, 0),
         text=said.get(COURSE, ""),
         submitted_by=row.submitted_by,
-        occur_time=to_proto(of_micros(row.occurred_at)),
+        occur_time=stamp(row.occurred_at),
         incident_id=row.incident_id,
         contents=_contents(said, table.named(row.form)),
         figures=_figures(figures, fact_ids),
@@ -107,7 +107,7 @@ def situation_report(
         table_version=row.table_version,
         sendings=[_sending(sending) for sending in sendings],
         owed_to=_owed(msgspec.json.decode(row.owed_to, type=list[str]), sendings, table),
-        record_time=to_proto(of_micros(row.recorded_at)),
+        record_time=stamp(row.recorded_at),
         exercise=row.exercise,
         position=row.position,
     )
@@ -192,7 +192,7 @@ def _sending(row: Any) -> report_pb.SituationReportSending:
         recipient_key=row.recipient_key,
         tier=TIERS[Tier(row.tier)] if row.tier else report_pb.RECIPIENT_TIER_UNSPECIFIED,
         means=MEANS[Means(row.means)],
-        send_time=to_proto(of_micros(row.sent_at)),
+        send_time=stamp(row.sent_at),
         sent_by=row.sent_by,
         note=row.note,
     )
@@ -200,7 +200,7 @@ def _sending(row: Any) -> report_pb.SituationReportSending:
         message.receipt.CopyFrom(
             report_pb.SituationReportReceipt(
                 acknowledged_by=row.acknowledged_by,
-                acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
+                acknowledge_time=stamp(row.acknowledged_at),
                 reference_number=row.reference_number,
             )
         )

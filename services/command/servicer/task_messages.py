@@ -10,7 +10,7 @@ from anlan.command.v1 import objective_service_pb2 as objective_pb
 from anlan.command.v1 import task_service_pb2 as pb
 from services.command.domain.incident.objectives import ObjectiveOutcome, ObjectiveState
 from services.command.domain.incident.tasks import Assignee, Outcome, TaskState
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 TASK_STATES = {
     TaskState.ASSIGNED: pb.TASK_STATE_ASSIGNED,
@@ -58,17 +58,17 @@ def task(row: Any) -> pb.Task:
         accepted_by=row.accepted_by,
         percent=row.percent,
         progress_note=row.note,
-        due_time=to_proto(of_micros(row.due_at)),
+        due_time=stamp(row.due_at),
         overdue=bool(row.overdue),
         objective_id=row.objective_id,
         plan_step=row.plan_step,
         assigned_by=row.assigned_by,
-        assign_time=to_proto(of_micros(row.assigned_at)),
-        accept_time=to_proto(of_micros(row.accepted_at)),
-        start_time=to_proto(of_micros(row.started_at)),
-        report_time=to_proto(of_micros(row.reported_at)),
-        complete_time=to_proto(of_micros(row.completed_at)),
-        cancel_time=to_proto(of_micros(row.cancelled_at)),
+        assign_time=stamp(row.assigned_at),
+        accept_time=stamp(row.accepted_at),
+        start_time=stamp(row.started_at),
+        report_time=stamp(row.reported_at),
+        complete_time=stamp(row.completed_at),
+        cancel_time=stamp(row.cancelled_at),
         outcome=OUTCOMES[Outcome(row.outcome)] if row.outcome else pb.TASK_OUTCOME_UNSPECIFIED,
         outcome_note=row.outcome_note,
         evidence=msgspec.json.decode(row.evidence),
@@ -86,15 +86,15 @@ def objective(row: Any) -> objective_pb.Objective:
         kind=row.kind,
         text=row.text,
         measure=row.measure,
-        due_time=to_proto(of_micros(row.due_at)),
+        due_time=stamp(row.due_at),
         state=OBJECTIVE_STATES[ObjectiveState(row.state)],
         percent=row.percent,
         progress_note=row.note,
-        report_time=to_proto(of_micros(row.reported_at)),
+        report_time=stamp(row.reported_at),
         set_by=row.set_by,
-        set_time=to_proto(of_micros(row.set_at)),
+        set_time=stamp(row.set_at),
         closed_by=row.closed_by,
-        close_time=to_proto(of_micros(row.closed_at)),
+        close_time=stamp(row.closed_at),
         close_note=row.close_note,
         position=row.position,
     )
