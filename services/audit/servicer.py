@@ -16,7 +16,7 @@ from services.audit.phrases import Phrases
 from services.audit.projections import EVENTS
 from services.runtime import paging, reading
 from services.runtime.readmodel import ReadModel
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 DEFAULT_PAGE = 200
 REPLAY_PAGE = 500
@@ -70,8 +70,8 @@ class TimelineServicer(TimelineServiceServicer):
             type=row.type,
             stream=row.stream,
             revision=row.revision,
-            occur_time=to_proto(of_micros(row.occurred_at)),
-            record_time=to_proto(of_micros(row.recorded_at)),
+            occur_time=stamp(row.occurred_at),
+            record_time=stamp(row.recorded_at),
             actor=row.actor,
             role=row.role,
             jurisdiction=row.jurisdiction,

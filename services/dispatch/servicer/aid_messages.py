@@ -14,7 +14,7 @@ from services.dispatch.policies.lending import local_unit_id
 from services.dispatch.projections.aid import folded
 from services.runtime import place, times
 from services.runtime.place import Place
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp, to_proto
 
 DIRECTIONS = {
     Direction.INCOMING: pb.AID_DIRECTION_INCOMING,
@@ -131,12 +131,12 @@ def aid(row: Any, covers: Callable[[str], bool]) -> pb.Aid:
             if whole or covers(one.helper)
         ],
         until_time=to_proto(state.until),
-        reply_due_time=to_proto(of_micros(row.reply_due_at)),
+        reply_due_time=stamp(row.reply_due_at),
         reply_overdue=state.is_overdue,
         term_ended=state.term_ended,
         end_reason=state.end_reason,
         created_by=row.created_by,
-        create_time=to_proto(of_micros(row.created_at)),
+        create_time=stamp(row.created_at),
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,

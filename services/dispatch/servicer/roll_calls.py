@@ -10,7 +10,7 @@ from anlan.dispatch.v1 import accountability_service_pb2 as pb
 from services.dispatch.domain.events import Source
 from services.dispatch.projections.roll_calls import COMPLETED, ENDED, RUNNING, Unit, units_of
 from services.dispatch.servicer import messages
-from services.runtime.times import micros, of_micros, to_proto
+from services.runtime.times import micros, stamp
 
 STATES = {
     RUNNING: pb.ROLL_CALL_STATE_RUNNING,
@@ -47,9 +47,9 @@ def message(row: Any, timers: Accountability, now: datetime) -> pb.RollCall:
         overdue=row.overdue,
         reason=row.reason,
         started_by=row.started_by,
-        start_time=to_proto(of_micros(row.started_at)),
-        due_time=to_proto(of_micros(row.due_at)),
-        end_time=to_proto(of_micros(row.ended_at)),
+        start_time=stamp(row.started_at),
+        due_time=stamp(row.due_at),
+        end_time=stamp(row.ended_at),
         end_reason=row.end_reason,
         exercise=row.exercise,
         etag=str(row.revision),
@@ -68,7 +68,7 @@ def _unit(unit: Unit, row: Any, timers: Accountability, at: int) -> pb.RollCall.
         missing_names=unit.names,
         answered_by=unit.answered_by,
         source=messages.SOURCES[Source(unit.source or Source.UNSAID)],
-        answer_time=to_proto(of_micros(unit.answered_at)),
+        answer_time=stamp(unit.answered_at),
         status=_status(unit, row, timers, at),
     )
 

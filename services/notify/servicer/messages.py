@@ -13,7 +13,7 @@ from anlan.notify.v1 import warning_service_pb2 as warning_pb
 from services.notify.domain.contact import Audience, Channel
 from services.notify.domain.notification import Urgency as NotificationUrgency
 from services.notify.domain.warning import Category, Certainty, Color, Content, Urgency
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import of_micros, stamp, to_proto
 
 AUDIENCES = {
     Audience.UNIT_CREW: contact_pb.AUDIENCE_UNIT_CREW,
@@ -104,9 +104,9 @@ def notification(row: Any) -> notification_pb.Notification:
         text=row.text,
         attempts=row.attempts,
         last_error=row.last_error,
-        request_time=to_proto(of_micros(row.requested_at)),
-        sent_time=to_proto(of_micros(row.sent_at)),
-        acknowledge_time=to_proto(of_micros(row.acknowledged_at)),
+        request_time=stamp(row.requested_at),
+        sent_time=stamp(row.sent_at),
+        acknowledge_time=stamp(row.acknowledged_at),
         acknowledged_by=row.acknowledged_by,
         exercise=row.exercise,
         etag=str(row.revision),
@@ -136,7 +136,7 @@ def warning(row: Any) -> warning_pb.Warning:
         onset_time=to_proto(said.onset_at),
         expire_time=to_proto(said.expires_at),
         drafted_by=row.drafted_by,
-        draft_time=to_proto(of_micros(row.drafted_at)),
+        draft_time=stamp(row.drafted_at),
         exercise=row.exercise,
         position=row.position,
     )

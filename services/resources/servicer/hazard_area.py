@@ -21,7 +21,7 @@ from services.runtime.handle import Written
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import Invalid, NotFound
-from services.runtime.times import known, of_micros, said, to_proto
+from services.runtime.times import known, said, stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +190,10 @@ def _message(row: Any) -> pb.HazardArea:
         incident_id=row.incident_id,
         polygon=polygons.message(rings_of(row)),
         in_force=row.in_force,
-        end_time=to_proto(of_micros(row.ends_at)),
+        end_time=stamp(row.ends_at),
         declared_by=row.declared_by,
-        declare_time=to_proto(of_micros(row.declared_at)),
-        lift_time=to_proto(of_micros(row.lifted_at)),
+        declare_time=stamp(row.declared_at),
+        lift_time=stamp(row.lifted_at),
         lift_reason=row.lift_reason,
         exercise=row.exercise,
         etag=str(row.revision),

@@ -21,7 +21,7 @@ from services.runtime.handle import CommandHandler, Written
 from services.runtime.place import Regions, metres
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
-from services.runtime.times import known, of_micros, said, to_proto
+from services.runtime.times import known, said, stamp
 
 NEAREST = 10
 
@@ -216,7 +216,7 @@ def _point(row: Any) -> pb.LandingPoint:
         source=row.source,
         open=row.is_open,
         closed_reason=row.closed_reason,
-        expected_open_time=to_proto(of_micros(row.expected_open_at)),
+        expected_open_time=stamp(row.expected_open_at),
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,

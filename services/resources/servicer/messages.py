@@ -15,7 +15,7 @@ from services.resources.domain.unit_status import Said, Source
 from services.resources.domain.vocabulary import Standing
 from services.resources.projections.units import Status, holds_of, make_of, roster_of, said_of
 from services.runtime import place
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp, to_proto
 
 STATUSES = {
     Status.AVAILABLE: unit_pb.UNIT_STATUS_AVAILABLE,
@@ -52,7 +52,7 @@ def unit(row: Any) -> unit_pb.Unit:
         contact=row.contact,
         status=STATUSES[Status(row.status)],
         out_of_service_reason=row.out_of_service_reason,
-        expected_back_time=to_proto(of_micros(row.expected_back_at)),
+        expected_back_time=stamp(row.expected_back_at),
         holds=[_hold(hold) for hold in holds_of(row)],
         exercise=row.exercise,
         etag=str(row.revision),
@@ -65,7 +65,7 @@ def unit(row: Any) -> unit_pb.Unit:
         secondary_statuses=unit_status.secondary(spoken, in_service=row.in_service),
         crew_on_duty=row.crew_on_duty,
         minimum_staffing=make.minimum_staffing,
-        rest_until_time=to_proto(of_micros(row.rest_until)),
+        rest_until_time=stamp(row.rest_until),
         mobilisation_class=make.force_class,
         crew=[_member(member, roster) for member in roster.crew],
         qualifications=roster.qualified,
@@ -113,7 +113,7 @@ def _spoken(said: Said, recorded_at: int) -> unit_pb.StatusFact:
         source=SOURCES[said.source],
         set_by=said.set_by,
         occur_time=to_proto(said.occurred_at),
-        record_time=to_proto(of_micros(recorded_at)),
+        record_time=stamp(recorded_at),
     )
 
 

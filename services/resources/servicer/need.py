@@ -16,7 +16,7 @@ from services.resources.projections.tables import needs
 from services.resources.reactions import CATEGORIES
 from services.runtime import paging, reading, watching
 from services.runtime.readmodel import ReadModel
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 CATEGORY_NUMBERS = {category: number for number, category in CATEGORIES.items()}
 
@@ -79,11 +79,11 @@ def _open_need(row: Any) -> pb.OpenNeed:
         item=row.item,
         quantity=row.quantity,
         unit=row.unit,
-        needed_by_time=to_proto(of_micros(row.needed_by)),
+        needed_by_time=stamp(row.needed_by),
         note=row.note,
         committed=row.committed,
         remaining=row.remaining,
-        raise_time=to_proto(of_micros(row.raised_at)),
+        raise_time=stamp(row.raised_at),
         exercise=row.exercise,
         position=row.position,
     )

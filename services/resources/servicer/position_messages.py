@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from anlan.resources.v1 import position_service_pb2 as pb
 from anlan.type.v1 import place_pb2
 from services.resources.domain.fix import Fix, Limits
-from services.runtime.times import EPOCH, known, of_micros, to_proto
+from services.runtime.times import EPOCH, known, of_micros, stamp, to_proto
 
 
 def of_fix(said: pb.Fix, received_at: datetime, source: str, exercise: str) -> Fix:
@@ -70,7 +70,7 @@ def device(row: Any) -> pb.Device:
         unit_id=row.unit_id,
         description=row.description,
         registered_by=row.registered_by,
-        register_time=to_proto(of_micros(row.registered_at)),
+        register_time=stamp(row.registered_at),
         revoked=row.revoked,
         revoke_reason=row.revoke_reason,
         exercise=row.exercise,

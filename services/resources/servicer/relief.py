@@ -20,7 +20,7 @@ from services.runtime import call, paging, reading, watching
 from services.runtime.place import Regions
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
-from services.runtime.times import of_micros, said, to_proto
+from services.runtime.times import said, stamp, to_proto
 
 NEEDS = {
     pb.RELIEF_NEED_FOOD: Need.FOOD,
@@ -184,7 +184,7 @@ def _clock(row: Any) -> pb.ReliefClock:
         ],
         state=STATES[State(row.state)],
         start_time=to_proto(clock.started_at),
-        due_time=to_proto(of_micros(row.due_at)),
+        due_time=stamp(row.due_at),
         meet_time=to_proto(clock.relieved_at),
         rung_percent=clock.rung,
         missed=clock.missed,

@@ -21,7 +21,7 @@ from services.runtime.handle import CommandHandler, Written
 from services.runtime.place import Regions, metres
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
-from services.runtime.times import of_micros, said, to_proto
+from services.runtime.times import said, stamp
 
 NEAREST = 10
 KINDS = {
@@ -199,7 +199,7 @@ def _site(row: Any) -> pb.RiskSite:
         state=STATE_NUMBERS[Standing(row.state)],
         finding=row.finding,
         patrolled_by=row.patrolled_by,
-        patrol_time=to_proto(of_micros(row.patrolled_at)),
+        patrol_time=stamp(row.patrolled_at),
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,

@@ -7,7 +7,7 @@ from typing import Any
 from anlan.resources.v1 import shelter_service_pb2 as pb
 from services.resources.domain.shelter import Care, Kind, Result
 from services.resources.servicer.messages import place_of
-from services.runtime.times import of_micros, to_proto
+from services.runtime.times import stamp
 
 STATES = {False: pb.SHELTER_STATE_STANDBY, True: pb.SHELTER_STATE_OPEN}
 IS_OPEN = {number: is_open for is_open, number in STATES.items()}
@@ -66,7 +66,7 @@ def shelter(row: Any) -> pb.Shelter:
                 result=RESULT_NUMBERS[Result(row.inspection)],
                 inspector=row.inspector,
                 findings=row.findings,
-                inspect_time=to_proto(of_micros(row.inspected_at)),
+                inspect_time=stamp(row.inspected_at),
             )
         )
     return message
@@ -88,8 +88,8 @@ def household(row: Any) -> pb.Household:
         from_adcode=row.from_adcode,
         destination=row.destination,
         moving=row.moving,
-        admit_time=to_proto(of_micros(row.admitted_at)),
-        change_time=to_proto(of_micros(row.since)),
+        admit_time=stamp(row.admitted_at),
+        change_time=stamp(row.since),
         exercise=row.exercise,
         position=row.position,
     )
@@ -105,8 +105,8 @@ def need(row: Any) -> pb.ShelterNeed:
         quantity=row.quantity,
         unit=row.unit,
         note=row.note,
-        needed_by_time=to_proto(of_micros(row.needed_by)),
-        raise_time=to_proto(of_micros(row.raised_at)),
+        needed_by_time=stamp(row.needed_by),
+        raise_time=stamp(row.raised_at),
         over=row.is_over,
         met=row.met,
         outcome=row.outcome,

@@ -21,7 +21,7 @@ from services.resources.servicer.messages import place_of
 from services.runtime import place
 from services.runtime.place import Regions
 from services.runtime.rejection import Invalid
-from services.runtime.times import known, of_micros, to_proto
+from services.runtime.times import known, stamp, to_proto
 
 LEVELS = {
     Level.CITY: pb.DEPOT_LEVEL_CITY,
@@ -121,8 +121,8 @@ def alarm(row: Any) -> pb.StockAlarm:
         usable=row.usable,
         minimum=row.minimum,
         active=row.active,
-        fall_time=to_proto(of_micros(row.fell_at)),
-        recover_time=to_proto(of_micros(row.recovered_at)),
+        fall_time=stamp(row.fell_at),
+        recover_time=stamp(row.recovered_at),
         exercise=row.exercise,
         position=row.position,
     )
@@ -191,7 +191,7 @@ def supply_request(row: Any) -> request_pb.SupplyRequest:
         need_id=row.need_id,
         place=place_of(row),
         to_depot_id=row.to_depot_id,
-        needed_by_time=to_proto(of_micros(row.needed_by)),
+        needed_by_time=stamp(row.needed_by),
         note=row.note,
         requested_by=row.requested_by,
         approved=row.approved,
@@ -217,7 +217,7 @@ def supply_request(row: Any) -> request_pb.SupplyRequest:
             for one in promises
         ],
         accepted_by_depots=msgspec.json.decode(row.accepted_by_depots),
-        request_time=to_proto(of_micros(row.requested_at)),
+        request_time=stamp(row.requested_at),
         exercise=row.exercise,
         etag=str(row.revision),
         position=row.position,
