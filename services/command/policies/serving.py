@@ -14,7 +14,8 @@ import structlog
 from anlan.events.v1 import supply_request_events_pb2 as pb
 from services.command.domain.incident import decider, needs
 from services.command.domain.incident.needs import Need, Source, SourceKind
-from services.command.policies.merging import MERGED, Incidents, entailed, going_on
+from services.command.policies.merging import Incidents, entailed, going_on
+from services.command.policies.retrying import looking_again
 from services.runtime.actor import Actor
 from services.runtime.cause import Cause
 from services.runtime.recorded import Recorded
@@ -22,10 +23,6 @@ from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.times import from_proto
 
 SUBJECTS = ["anlan.*.supply_request.NeedServed.>"]
-PASSING = {MERGED, "NEED_EXCEEDED"}
-"""Refusals of what was true a moment ago: it is looked at again."""
-TRIES = 5
-"""More would be somebody who merges or enters something each time between look and answer."""
 Act = needs.CommitToNeed | needs.WithdrawCommitment | needs.FulfilNeed
 
 log = structlog.get_logger()
@@ -37,21 +34,19 @@ class Serving:
 
     async def react(self, event: Recorded) -> None:
         served = pb.NeedServed.FromString(event.data)
-        for attempt in range(TRIES):
-            try:
-                await self._count(served, event)
-            except Unavailable:
-                raise
-            except Rejection as refusal:
-                if refusal.reason in PASSING and attempt + 1 < TRIES:
-                    continue
-                log.warning(
-                    "need_served.refused",
-                    supply_request_id=served.supply_request_id,
-                    need_id=served.need_id,
-                    reason=refusal.reason,
-                )
-            return
+        try:
+            async for attempt in looking_again():
+                with attempt:
+                    await self._count(served, event)
+        except Unavailable:
+            raise
+        except Rejection as refusal:
+            log.warning(
+                "need_served.refused",
+                supply_request_id=served.supply_request_id,
+                need_id=served.need_id,
+                reason=refusal.reason,
+            )
 
     async def _count(self, served: pb.NeedServed, event: Recorded) -> None:
         """Take one step after the other, each decided on what the last one left."""

@@ -13,7 +13,8 @@ import structlog
 from anlan.events.v1 import shelter_events_pb2 as pb
 from services.command.domain.incident import decider, needs
 from services.command.domain.incident.needs import Category, Need, Source, SourceKind
-from services.command.policies.merging import MERGED, Incidents, entailed, going_on
+from services.command.policies.merging import Incidents, entailed, going_on
+from services.command.policies.retrying import looking_again
 from services.runtime.cause import Cause
 from services.runtime.place import Place
 from services.runtime.recorded import Recorded
@@ -21,10 +22,6 @@ from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.times import from_proto
 
 SUBJECTS = [f"anlan.*.shelter.{name}.>" for name in ("ShelterNeedRaised", "ShelterNeedEnded")]
-PASSING = {MERGED, "NEED_EXCEEDED"}
-"""Refusals of what was true a moment ago: it is looked at again."""
-TRIES = 5
-"""More would be somebody who merges or enters an arrival each time between look and answer."""
 Ending = needs.FulfilNeed | needs.CancelNeed
 
 log = structlog.get_logger()
@@ -59,31 +56,29 @@ class Sheltering:
     async def _settle(
         self, event: Recorded, about: str, said: pb.ShelterNeedRaised | pb.ShelterNeedEnded
     ) -> None:
-        for attempt in range(TRIES):
-            incident_id = await going_on(self.incidents, about)
-            cause = Cause.reaction(event, "command.on_shelter_need").about(incident_id)
-            try:
-                state = await self.incidents.state(incident_id, cause)
-                command = (
-                    _asked(said, incident_id, cause)
-                    if isinstance(said, pb.ShelterNeedRaised)
-                    else _ended(said, incident_id, state, cause)
-                )
-                if command is not None:
-                    await self.incidents.handle(incident_id, command, cause)
-            except Unavailable:
-                raise
-            except Rejection as refusal:
-                if refusal.reason in PASSING and attempt + 1 < TRIES:
-                    continue
-                log.warning(
-                    "shelter_need.refused",
-                    shelter_id=said.shelter_id,
-                    need_id=said.need_id,
-                    incident_id=incident_id,
-                    reason=refusal.reason,
-                )
-            return
+        try:
+            async for attempt in looking_again():
+                with attempt:
+                    incident_id = await going_on(self.incidents, about)
+                    cause = Cause.reaction(event, "command.on_shelter_need").about(incident_id)
+                    state = await self.incidents.state(incident_id, cause)
+                    command = (
+                        _asked(said, incident_id, cause)
+                        if isinstance(said, pb.ShelterNeedRaised)
+                        else _ended(said, incident_id, state, cause)
+                    )
+                    if command is not None:
+                        await self.incidents.handle(incident_id, command, cause)
+        except Unavailable:
+            raise
+        except Rejection as refusal:
+            log.warning(
+                "shelter_need.refused",
+                shelter_id=said.shelter_id,
+                need_id=said.need_id,
+                incident_id=incident_id,
+                reason=refusal.reason,
+            )
 
 
 def _asked(raised: pb.ShelterNeedRaised, incident_id: str, cause: Cause) -> needs.RaiseNeed:
