@@ -10,14 +10,15 @@ import typer
 
 from services.cli.exits import Exit, ends
 from services.cli.link import Link
-from services.cli.options import Address, Ca, Data, File, Json, PortBase, Token, linked
-from services.cli.suite import DEFAULT_DATA, DEFAULT_PORT_BASE
+from services.cli.options import File, Json, linked
 
 drill = typer.Typer(no_args_is_help=True, help="Play drills (演练) through the public APIs.")
 
 
 @drill.command("play")
+@linked
 def drill_play(
+    link: Link,
     file: File,
     exercise_id: Annotated[
         str, typer.Option(help="Marks all that the drill records; default: the drill's own id.")
@@ -32,11 +33,6 @@ def drill_play(
         float, typer.Option(min=0, help="Seconds to go on asking a service that is away.")
     ] = 60,
     json: Json = False,  # noqa: FBT002
-    port_base: PortBase = DEFAULT_PORT_BASE,
-    data: Data = DEFAULT_DATA,
-    token: Token = "",
-    address: Address = None,
-    ca: Ca = None,
 ) -> None:
     """Play a scenario.
 
@@ -44,21 +40,20 @@ def drill_play(
     interrupted play goes on where it stopped.  Ends with 0 only if everything went as the file
     says.
     """
-    with ends():
-        from services.cli import drill as drills  # noqa: PLC0415
-        from services.cli.scenario import instant  # noqa: PLC0415
+    from services.cli import drill as drills  # noqa: PLC0415
+    from services.cli.scenario import instant  # noqa: PLC0415
 
-        went_well = drills.play(
-            Link(port_base, data, token, address or (), ca),
-            file,
-            exercise_id=exercise_id,
-            start=instant(start, None, "--start") if start else None,
-            speed=speed,
-            patience_s=patience,
-            as_json=json,
-        )
-        if not went_well:
-            raise typer.Exit(Exit.FAILED)
+    went_well = drills.play(
+        link,
+        file,
+        exercise_id=exercise_id,
+        start=instant(start, None, "--start") if start else None,
+        speed=speed,
+        patience_s=patience,
+        as_json=json,
+    )
+    if not went_well:
+        raise typer.Exit(Exit.FAILED)
 
 
 @drill.command("check")
