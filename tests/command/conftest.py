@@ -1,11 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from services.command.codec import incident_decider
+from services.command.policies.sheltering import Sheltering
+from services.runtime.handle import CommandHandler
+from services.runtime.store import EventStore
 from tests.broker import Broker
+from tests.command.incidents import WHOLE_RULES
+from tests.command.shelters import Shelters
 from tests.node import Node
 from tests.service import Service, Tokens
 
@@ -27,3 +33,14 @@ def command(tmp_path_factory: pytest.TempPathFactory, tokens: Tokens) -> Iterato
         service.stop()
         broker.stop()
         node.stop()
+
+
+@pytest.fixture
+async def shelters(command: Service) -> AsyncIterator[Shelters]:
+    store = EventStore(command.environment["ANLAN_ESDB_URI"])
+    await store.connect()
+    incidents = CommandHandler(store, incident_decider(WHOLE_RULES))
+    try:
+        yield Shelters(incidents, Sheltering(incidents))
+    finally:
+        await store.close()

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from anlan.events.v1 import supply_request_events_pb2 as pb
-from services.command.codec import incident_decider
 from services.command.domain.incident import need_rules, needs, objectives
 from services.command.domain.incident.needs import Need, Needs, NeedState
 from services.command.policies.serving import Serving, next_step
-from services.command.policies.sheltering import Sheltering
-from services.runtime.handle import CommandHandler
 from services.runtime.recorded import Recorded
-from services.runtime.store import EventStore
-from tests.command.incidents import LI, NOW, PLACE, WHOLE_RULES
-from tests.command.test_sheltering import Shelters, cause
-from tests.service import Service
+from tests.command.incidents import LI, NOW, PLACE
+from tests.command.shelters import Shelters, cause
 
 RAISE = needs.RaiseNeed(
     by=LI,
@@ -157,17 +150,6 @@ def test_the_count_is_always_what_was_last_said(steps: list[tuple[int, int]]) ->
         if count.need.state is NeedState.MET:
             return
         assert count.told == (min(outstanding, 400 - received), received)
-
-
-@pytest.fixture
-async def shelters(command: Service) -> AsyncIterator[Shelters]:
-    store = EventStore(command.environment["ANLAN_ESDB_URI"])
-    await store.connect()
-    incidents = CommandHandler(store, incident_decider(WHOLE_RULES))
-    try:
-        yield Shelters(incidents, Sheltering(incidents))
-    finally:
-        await store.close()
 
 
 def news(message: Any, revision: int) -> Recorded:

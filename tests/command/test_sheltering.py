@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -12,71 +10,19 @@ from uuid import uuid4
 import pytest
 
 from anlan.events.v1 import shelter_events_pb2 as pb
-from services.command.codec import incident_decider
-from services.command.domain.incident import decider, lifecycle, needs
+from services.command.domain.incident import lifecycle, needs
 from services.command.domain.incident.needs import NeedState
-from services.command.policies.merging import Incidents, finish_merge
-from services.command.policies.sheltering import NotRaisedYet, Sheltering, id_of
+from services.command.policies.sheltering import NotRaisedYet, id_of
 from services.runtime import broker
 from services.runtime.actor import Actor
-from services.runtime.cause import Cause
-from services.runtime.handle import CommandHandler
 from services.runtime.published import Publication, headers
 from services.runtime.recorded import Recorded
-from services.runtime.store import EventStore
-from tests.command.incidents import LI, NOW, PLACE, WHOLE_RULES, open_
-from tests.command.linked import begin
+from tests.command.incidents import LI, NOW, PLACE
+from tests.command.shelters import Shelters, cause
 from tests.service import Service
 
 WARDEN = Actor(subject="warden.anjiang", roles=("warden",), jurisdiction="431281102")
 RAISED = NOW + timedelta(hours=1)
-
-
-@dataclass
-class Shelters:
-    """Incidents as command keeps them, and what a shelter's stream told of."""
-
-    incidents: Incidents
-    sheltering: Sheltering
-
-    async def incident(self, exercise: str = "") -> str:
-        incident_id = str(uuid4())
-        command = replace(open_, incident_id=incident_id)
-        await self.incidents.handle(incident_id, command, cause(incident_id, exercise))
-        return incident_id
-
-    async def merge(self, incident_id: str, into: str) -> None:
-        told = cause(incident_id)
-        command = replace(begin, incident_id=incident_id, into=into)
-        await self.incidents.handle(incident_id, command, told)
-        await finish_merge(self.incidents, incident_id, NOW, told)
-
-    async def needs(self, incident_id: str) -> dict[str, needs.Need]:
-        was = decider.there(await self.incidents.state(incident_id))
-        assert was is not None
-        return dict(was.needs.needs)
-
-
-def cause(incident_id: str, exercise: str = "") -> Cause:
-    asked = uuid4()
-    return Cause(
-        command_id=asked,
-        causation_id=str(asked),
-        correlation_id=incident_id,
-        actor=LI,
-        exercise=exercise,
-    )
-
-
-@pytest.fixture
-async def shelters(command: Service) -> AsyncIterator[Shelters]:
-    store = EventStore(command.environment["ANLAN_ESDB_URI"])
-    await store.connect()
-    incidents = CommandHandler(store, incident_decider(WHOLE_RULES))
-    try:
-        yield Shelters(incidents, Sheltering(incidents))
-    finally:
-        await store.close()
 
 
 def told(message: Any, exercise: str = "") -> Recorded:

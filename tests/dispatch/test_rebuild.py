@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +79,7 @@ from tests.dispatch.test_roll_call_domain import (
     overdue,
     short,
 )
+from tests.readmodels import following
 
 CODECS: dict[str, Codec[Any]] = {
     "assignment": ASSIGNMENT_CODEC,
@@ -265,19 +264,6 @@ def test_rows_of_aid_follow_the_incident(rows: dict[str, dict[str, Any]]) -> Non
 # That they can be dropped.
 
 
-@asynccontextmanager
-async def following(store: EventStore, file: Path) -> AsyncIterator[ReadModel]:
-    model = ReadModel(DISPATCH, store, f"sqlite+aiosqlite:///{file}")
-    await model.open()
-    running = asyncio.create_task(model.run())
-    try:
-        yield model
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await model.close()
-
-
 async def dump(model: ReadModel, position: int) -> dict[str, list[Any]]:
     await model.caught_up.wait()
     async with model.read(min_position=position) as (connection, _):
@@ -295,9 +281,9 @@ async def test_rows_that_were_dropped_are_built_again_as_they_were(
 ) -> None:
     """They follow one by one while the log is written, with a restart; then all at once."""
     position = 0
-    log = interleaved()
+    log, rows = interleaved(), f"sqlite+aiosqlite:///{tmp_path}"
     for part, half in enumerate((log[: len(log) // 2], log[len(log) // 2 :])):
-        async with following(store, tmp_path / "lived.db") as model:
+        async with following(DISPATCH, store, f"{rows}/lived.db") as model:
             for stream, number, event in half:
                 type_, data = encoded(stream, event)
                 proposed = Proposed(
@@ -312,7 +298,7 @@ async def test_rows_that_were_dropped_are_built_again_as_they_were(
                     await dump(model, position)
             lived = await dump(model, position)
 
-    async with following(store, tmp_path / "again.db") as model:
+    async with following(DISPATCH, store, f"{rows}/again.db") as model:
         again = await dump(model, position)
 
     assert again == lived

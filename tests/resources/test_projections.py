@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -34,11 +33,12 @@ from services.resources.projections.tables import (
     transfers,
     units,
 )
-from services.runtime.readmodel import AsOf, ReadModel
+from services.runtime.readmodel import AsOf
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Unavailable
 from services.runtime.store import EventStore
 from tests.node import Node
+from tests.readmodels import following
 from tests.resources import history
 
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -103,22 +103,9 @@ async def connected(node: Node) -> AsyncIterator[EventStore]:
         await store.close()
 
 
-@asynccontextmanager
-async def following(store: EventStore, url: str) -> AsyncIterator[ReadModel]:
-    model = ReadModel(RESOURCES, store, url)
-    await model.open()
-    running = asyncio.create_task(model.run())
-    try:
-        yield model
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await model.close()
-
-
 async def rows_at(store: EventStore, url: str, position: int) -> Rows:
     async with (
-        following(store, url) as model,
+        following(RESOURCES, store, url) as model,
         model.read(min_position=position) as (connection, seen),
     ):
         assert seen.position == position
@@ -192,7 +179,7 @@ async def test_every_instant_of_the_past_can_be_read(night: EventStore, tmp_path
     position = await history.live(night, ACTS)
     events = await logged(night)
 
-    async with following(night, f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}") as model:
+    async with following(RESOURCES, night, f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}") as model:
         await model.advanced(position - 1, 10)
         for count in range(1, len(events) + 1, 5):
             last = events[count - 1]
@@ -208,7 +195,7 @@ async def test_a_read_does_not_answer_from_before_its_bound(
     monkeypatch.setattr("services.runtime.readmodel.WAIT_FOR_POSITION_S", 0.05)
     position = await history.live(night, ACTS)
 
-    async with following(night, f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}") as model:
+    async with following(RESOURCES, night, f"sqlite+aiosqlite:///{tmp_path / 'rows.db'}") as model:
         with pytest.raises(Unavailable, match="not here yet"):
             async with model.read(min_position=position + 1_000_000):
                 pass

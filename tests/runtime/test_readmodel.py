@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from services.runtime import readmodel
-from services.runtime.projection import Projection
 from services.runtime.readmodel import ReadModel
 from services.runtime.recorded import CONTINUES
 from services.runtime.rejection import Unavailable
 from tests.postgres import Postgres
+from tests.readmodels import following
 from tests.runtime.scripted import BEGAN, POISON, Script, rows, said, words
 
 
 @pytest.fixture(autouse=True)
 def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readmodel, "RESUBSCRIBE_AFTER_S", 0.01)
-
-
-@asynccontextmanager
-async def following(projection: Projection, script: Script, url: str) -> AsyncIterator[ReadModel]:
-    """Run a read model until the block ends."""
-    model = ReadModel(projection, script.store, url)
-    await model.open()
-    running = asyncio.create_task(model.run())
-    try:
-        yield model
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await model.close()
 
 
 def expected(*numbers: int) -> list[tuple[int, str, str]]:
@@ -47,7 +31,7 @@ async def test_rows_catch_up_and_follow(url: str) -> None:
     script = Script(*map(said, range(1, 4)))
     projection, table = words()
 
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
         caught_up = await rows(model, table)
         await script.append(said(4))
@@ -63,11 +47,11 @@ async def test_rows_catch_up_and_follow(url: str) -> None:
 async def test_a_restart_resumes_after_what_the_rows_have_seen(url: str) -> None:
     script = Script(*map(said, range(1, 4)))
     projection, table = words()
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
     await script.append(said(4))
 
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         assert model.seen.time == BEGAN.replace(second=9)
         found = await rows(model, table, min_position=said(4).position)
 
@@ -80,7 +64,7 @@ async def test_subscriptions_that_break_repeat_and_skip_nothing(url: str) -> Non
     script.breaks_after = 4
     projection, table = words()
 
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         found = await rows(model, table, min_position=said(29).position)
 
     assert found == expected(*range(1, 30))
@@ -101,7 +85,7 @@ async def test_a_crash_inside_a_batch_leaves_nothing_of_it(
         left = await rows(model, table)
     await model.close()
     script.events[6] = said(7)
-    async with following(projection, script, url) as again:
+    async with following(projection, script.store, url) as again:
         found = await rows(again, table, min_position=said(11).position)
 
     assert left == expected(*range(1, seen.position // 10 + 1))
@@ -143,11 +127,13 @@ async def test_rebuilding_gives_the_same_rows(url: str, tmp_path: Path) -> None:
     script.breaks_after = 7
     projection, table = words()
     last = said(39).position
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         piecemeal = await rows(model, table, min_position=last)
     script.breaks_after = None
 
-    async with following(projection, script, f"sqlite+aiosqlite:///{tmp_path / 'b.db'}") as model:
+    async with following(
+        projection, script.store, f"sqlite+aiosqlite:///{tmp_path / 'b.db'}"
+    ) as model:
         at_once = await rows(model, table, min_position=last)
 
     assert piecemeal == at_once
@@ -156,11 +142,11 @@ async def test_rebuilding_gives_the_same_rows(url: str, tmp_path: Path) -> None:
 async def test_another_version_drops_the_rows_and_builds_its_own(url: str) -> None:
     script = Script(*map(said, range(1, 4)))
     old, _ = words()
-    async with following(old, script, url) as model:
+    async with following(old, script.store, url) as model:
         await model.caught_up.wait()
     new, table = words(version=2)
 
-    async with following(new, script, url) as model:
+    async with following(new, script.store, url) as model:
         await model.caught_up.wait()
         found = await rows(model, table)
 
@@ -171,7 +157,7 @@ async def test_another_version_drops_the_rows_and_builds_its_own(url: str) -> No
 async def test_min_position_waits_for_what_was_written(url: str) -> None:
     script = Script(said(1))
     projection, table = words()
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
         reading = asyncio.create_task(rows(model, table, min_position=said(2).position))
         await asyncio.sleep(0.05)
@@ -186,7 +172,7 @@ async def test_min_position_that_does_not_come_is_unavailable(
 ) -> None:
     monkeypatch.setattr(readmodel, "WAIT_FOR_POSITION_S", 0.1)
     projection, table = words()
-    async with following(projection, Script(said(1)), url) as model:
+    async with following(projection, Script(said(1)).store, url) as model:
         await model.caught_up.wait()
 
         with pytest.raises(Unavailable) as behind:
@@ -202,7 +188,7 @@ async def test_readers_see_whole_batches_only_and_disturb_no_writer(
     monkeypatch.setattr(readmodel, "BATCH", 10)
     script = Script(*map(said, range(1, 301)))
     projection, table = words()
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         done = asyncio.Event()
 
         async def look() -> None:
@@ -229,7 +215,7 @@ async def test_what_one_append_wrote_is_read_whole(
     ]
     script = Script()
     projection, table = words()
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
         await script.append(first)
         assert not await model.advanced(0, 0.1)
@@ -250,7 +236,7 @@ async def test_an_append_that_was_cut_comes_again_whole(url: str) -> None:
     )
     script.breaks_after = 3
     projection, table = words()
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         found = await rows(model, table, min_position=said(2).position)
 
     assert found == expected(1, 2, 3, 4)
@@ -264,7 +250,10 @@ async def test_two_processes_on_one_database_fold_each_event_once(
     script = Script(*map(said, range(1, 40)))
     (one, table), (other, _) = words(), words()
     last = said(45).position
-    async with following(one, script, url) as first, following(other, script, url) as second:
+    async with (
+        following(one, script.store, url) as first,
+        following(other, script.store, url) as second,
+    ):
         for number in range(40, 46):
             await script.append(said(number))
             await asyncio.sleep(0.01)
@@ -279,7 +268,7 @@ async def test_a_database_that_restarts_is_followed_again(postgres: Postgres, ur
         pytest.skip("SQLite has no server to restart")
     script = Script(*map(said, range(1, 4)))
     projection, table = words()
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
         await asyncio.to_thread(postgres.restart)
         await script.append(said(4))
@@ -289,7 +278,7 @@ async def test_a_database_that_restarts_is_followed_again(postgres: Postgres, ur
 
 async def test_nothing_is_left_of_rows_without_a_home() -> None:
     projection, table = words()
-    async with following(projection, Script(said(1)), "sqlite+aiosqlite://") as model:
+    async with following(projection, Script(said(1)).store, "sqlite+aiosqlite://") as model:
         await model.caught_up.wait()
         found = await rows(model, table)
         folder = model._folder

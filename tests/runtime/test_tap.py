@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing
 
 import pytest
 
@@ -12,6 +11,7 @@ from services.runtime import readmodel, tap
 from services.runtime.projection import Projection
 from services.runtime.readmodel import ReadModel
 from services.runtime.recorded import Recorded
+from tests.readmodels import following
 from tests.runtime.scripted import Script, said, words
 
 CATEGORIES = ["said"]
@@ -22,17 +22,8 @@ def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readmodel, "RESUBSCRIBE_AFTER_S", 0.01)
 
 
-@asynccontextmanager
-async def model_of(script: Script, projection: Projection) -> AsyncIterator[ReadModel]:
-    model = ReadModel(projection, script.store, "sqlite+aiosqlite://")
-    await model.open()
-    running = asyncio.create_task(model.run())
-    try:
-        yield model
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await model.close()
+def model_of(script: Script, projection: Projection) -> AbstractAsyncContextManager[ReadModel]:
+    return following(projection, script.store, "sqlite+aiosqlite://")
 
 
 async def heard(model: ReadModel, count: int, after: int | None = None) -> list[Recorded]:

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 from services.runtime import watching
 from services.runtime.readmodel import ReadModel, Seen
 from services.runtime.shared import Shared
+from tests.readmodels import following
 from tests.runtime.scripted import Script, said, words
-from tests.runtime.test_readmodel import following
 
 WATCHERS, FIRST, LAST = 40, 3, 12
 
@@ -33,7 +33,7 @@ async def test_watchers_of_the_same_rows_are_one_question(
     script = Script(*map(said, range(1, FIRST + 1)))
     projection, table = words()
 
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
         told: list[list[str]] = [[] for _ in range(WATCHERS)]
 
@@ -61,7 +61,7 @@ async def test_watchers_of_other_rows_are_told_of_others(url: str) -> None:
     script = Script(*map(said, range(1, FIRST + 1)))
     projection, table = words()
 
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
 
         async def first(word: str) -> str:
@@ -83,7 +83,7 @@ async def test_an_answer_holds_until_something_is_folded(url: str) -> None:
         asked += 1
         return [row.word for row in connection.execute(select(table))]
 
-    async with following(projection, script, url) as model:
+    async with following(projection, script.store, url) as model:
         await model.caught_up.wait()
         before = [await model.shared("all", read) for _ in range(2)]
         await script.append(said(FIRST + 1))
