@@ -257,13 +257,14 @@ def test_the_park_keeps_all_that_matters_and_counts_the_rest(night: Inputs, copi
         park.put(unit)
     bare = replace(night, candidates=(), areas=(), rules=rules)
 
-    mustered = park.muster(bare)
-    first = mustered.inputs({})
-    mustered.cover([AREA], picks(first))
+    mustered = park.muster(bare, routed=True)
+    chosen, looked = engine.choose(mustered.inputs({}))
+    mustered.cover([AREA], [one.unit for one in chosen])
     inputs = mustered.inputs({})
 
     whole = engine.recommend(replace(bare, candidates=tuple(fleet), areas=inputs.areas))
     found = engine.recommend(inputs)
+    assert engine.recommend(inputs, looked) == found
     assert found.picks == whole.picks
     assert found.shortfalls == whole.shortfalls
     assert [(gap.left, gap.before) for gap in found.gaps] == [
@@ -279,7 +280,7 @@ def test_what_is_stored_of_ten_thousand_units_stays_small() -> None:
     park = Park()
     for number in range(10_000):
         park.put(boat(f"u{number}", number / 100, holder="a" if number % 3 == 0 else ""))
-    muster = park.muster(asked(wants=(replace(BOATS, number=20), MEDICAL)))
+    muster = park.muster(asked(wants=(replace(BOATS, number=20), MEDICAL)), routed=True)
 
     inputs = muster.inputs({})
 
@@ -296,5 +297,5 @@ def test_a_reservation_that_lapses_frees_its_unit_without_any_news() -> None:
     park.put(lapses(10))
 
     for at, free in ((NOW, False), (NOW + timedelta(seconds=11), True)):
-        inputs = park.muster(asked(at=at)).inputs({})
+        inputs = park.muster(asked(at=at), routed=True).inputs({})
         assert (picks(inputs) == ["b1"]) is free

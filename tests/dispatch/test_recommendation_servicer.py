@@ -151,6 +151,24 @@ async def test_a_repetition_gets_the_first_answer_and_a_replay_the_same_units(de
     assert replayed.recommendation.picks == first.recommendation.picks
 
 
+async def test_a_repetition_gets_its_answer_though_its_card_is_retired_by_then(desk: Desk) -> None:
+    await desk.boat(1)
+    card = await desk.card()
+    fields: dict[str, Any] = {"request_id": request_id(), "place": ANJIANG, "run_card_id": card}
+    first = await desk.recommend(**fields)
+
+    retired = card_pb.RetireRunCardRequest(
+        request_id=request_id(), run_card_id=card, reason="改用新卡"
+    )
+    answer = await desk.cards.RetireRunCard(retired, metadata=desk.planner.metadata)
+    read = card_pb.GetRunCardRequest(run_card_id=card)
+    read.read.min_position = answer.position
+    await desk.cards.GetRunCard(read, metadata=desk.planner.metadata)
+
+    assert await desk.recommend(**fields) == first
+    assert await refusal(desk.recommend(**{**fields, "request_id": request_id()}))
+
+
 async def test_a_sample_answers_in_exercises_only(desk: Desk) -> None:
     card = await desk.card(sample=True)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,21 +21,19 @@ from services.dispatch.domain.recommendation.inputs import (
     Candidate,
     Inputs,
     Rest,
-    Rules,
     Verdict,
 )
 from services.dispatch.domain.run_card.content import Want
 from services.runtime.place import EARTH_RADIUS_M, metres
 
 Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 Shape = tuple[str, str, tuple[str, ...], tuple[str, ...], str]
 
 VERDICTS = list(Verdict)
 NUMBER = {verdict: number for number, verdict in enumerate(VERDICTS)}
 NOTHING = -1
-AREAS, SPARE = 30, 2
+AREAS, SPARE, FEW = 30, 2, 32
 GROWTH = 256
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
@@ -43,6 +42,7 @@ LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 class Park:
     """The units of one exercise, or of earnest.
 
+    ``shape`` has for each unit the one of ``examples`` that is alike in all that is lasting.
     ``standing`` has what forbids each unit as long as nothing is told of it; ``passing`` the rows
     where that depends on the time.
     """
@@ -51,6 +51,7 @@ class Park:
     rows: dict[str, int] = field(default_factory=dict)
     incidents: dict[str, set[int]] = field(default_factory=dict)
     shapes: dict[Shape, int] = field(default_factory=dict)
+    examples: list[Candidate] = field(default_factory=list)
     passing: set[int] = field(default_factory=set)
     shape: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     standing: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -68,6 +69,8 @@ class Park:
         if unit.held_for:
             self.incidents.setdefault(unit.held_for, set()).add(row)
         self.shape[row] = self.shapes.setdefault(_shape(unit), len(self.shapes))
+        if len(self.examples) < len(self.shapes):
+            self.examples.append(unit)
         self.vectors[row] = _vector(unit.latitude, unit.longitude)
         (self.passing.discard, self.passing.add)[unit.held_until is not None or _rests(unit)](row)
         self.standing[row] = _standing(replace(unit, held_until=None, rest_until=None))
@@ -76,9 +79,9 @@ class Park:
         row = self.rows.get(unit_id)
         return None if row is None else self.units[row]
 
-    def muster(self, asked: Inputs) -> Muster:
-        """Look for the units that matter to what is asked."""
-        return Muster(self, asked)
+    def muster(self, asked: Inputs, *, routed: bool) -> Muster:
+        """Look for the units that matter to what is asked; ``routed`` if a router is asked next."""
+        return Muster(self, asked, asked.rules.routed if routed else 0)
 
     def _grow(self) -> None:
         if len(self.units) <= len(self.shape):
@@ -92,25 +95,25 @@ class Park:
 class Muster:
     """One look over a park: who is kept to be judged, and why the others need not be."""
 
-    def __init__(self, park: Park, asked: Inputs) -> None:
+    def __init__(self, park: Park, asked: Inputs, routed: int) -> None:
         self._park, self._asked = park, asked
         count = len(park.units)
-        shapes = park.shape[:count]
-        listed = list(park.shapes)
-        self._suits = [
-            np.array([_suits(shape, want) for shape in listed], bool)[shapes]
-            for want in asked.wants
-        ]
-        self._suited = np.zeros(count, np.int64)  # a bit for each want
-        for number, suits in enumerate(self._suits):
-            self._suited[suits] |= 1 << number
+        bits = [_suited(unit, asked.wants) for unit in park.examples]
+        self._suitings, codes = np.unique(np.array(bits, np.int64), return_inverse=True)
+        self._shape = park.shape[:count]
+        self._suiting = codes[self._shape]
+        self._suited = self._suitings[self._suiting]
         self._why = park.standing[:count].copy()
         for row in park.passing:
             self._why[row] = _standing(park.units[row], asked.at)
+        self._free = self._why == NOTHING
         self._why[self._suited == 0] = NUMBER[Verdict.LACKS_CAPABILITY]
-        self._kept: set[int] = set(park.incidents.get(asked.incident_id, ()))
+        paces = [asked.rules.pace_of(unit.kind) for unit in park.examples]
+        self._turnout = np.array([pace.turnout_s for pace in paces])
+        self._each_metre = np.array([gate.travel_s(1.0, pace, asked.rules) for pace in paces])
+        self._kept = set(park.incidents.get(asked.incident_id, ()))
         self._areas: list[Area] = []
-        self._choose()
+        self._choose(routed)
 
     def inputs(self, routed_s: Mapping[str, float]) -> Inputs:
         """Return what was asked with the candidates that matter; all others are counted."""
@@ -126,34 +129,28 @@ class Muster:
             areas=tuple(self._areas),
         )
 
-    def cover(self, areas: Sequence[Area], picked: Sequence[str]) -> None:
+    def cover(self, areas: Sequence[Area], picked: Sequence[Candidate]) -> None:
         """Keep also who could cover the areas that these picks may strip."""
-        kinds = {unit.kind for unit in map(self._park.get, picked) if unit is not None}
+        kinds = {unit.kind for unit in picked}
         asked = self._asked
         self._areas = _nearest(asked, [area for area in areas if kinds & set(area.kinds)])
-        for area in self._areas:
-            self._cover(area, area.minimum + len(picked) + asked.rules.move_ups + SPARE)
+        for kinds_of_area in {area.kinds for area in self._areas}:
+            of_kind = np.array([unit.kind in kinds_of_area for unit in self._park.examples], bool)
+            rows = np.flatnonzero(of_kind[self._shape] & self._free)
+            for area in self._areas:
+                if area.kinds == kinds_of_area:
+                    there = self._arrivals(rows, area.latitude, area.longitude)
+                    enough = area.minimum + len(picked) + asked.rules.move_ups + SPARE
+                    self._kept.update(islice(self._ordered(rows, there), enough))
 
-    def _cover(self, area: Area, enough: int) -> None:
-        listed = list(self._park.shapes)
-        kinds = np.array([shape[0] in area.kinds for shape in listed], bool)
-        free = self._free()
-        wanted = kinds[self._park.shape[: len(free)]] & free
-        rows = np.flatnonzero(wanted)
-        there = self._arrivals(rows, area.latitude, area.longitude, approvals=False)
-        for number, row in enumerate(self._ordered(rows, there)):
-            if number == enough:
-                return
-            self._kept.add(row)
-
-    def _choose(self) -> None:
+    def _choose(self, routed: int) -> None:
         asked = self._asked
         order = self._order()
         enough = sum(want.number for want in asked.wants) + asked.rules.next_best
-        enough = max(enough, asked.rules.routed)
-        for suits in self._suits:
+        enough = max(enough, routed)
+        for number in range(len(asked.wants)):
             could = 0
-            free = np.flatnonzero(suits & (self._why == NOTHING))
+            free = np.flatnonzero((self._suited >> number & 1) & (self._why == NOTHING))
             for row in self._ordered(free, order[free]):
                 why = None if row in self._kept else gate.refused(self._park.units[row], asked)
                 if why is None:
@@ -164,10 +161,7 @@ class Muster:
                 if could == enough:
                     break
         barred = np.flatnonzero((self._suited != 0) & (self._why != NOTHING))
-        for number, row in enumerate(self._ordered(barred, order[barred])):
-            if number == asked.rules.listed:
-                break
-            self._kept.add(row)
+        self._kept.update(islice(self._ordered(barred, order[barred]), asked.rules.listed))
 
     def _order(self) -> Floats:
         """Return when each unit would arrive; without a point, how near its home is by code."""
@@ -178,56 +172,51 @@ class Muster:
             units = self._park.units
             order[rows] = [-gate.shared_digits(units[row], asked) for row in rows.tolist()]
         else:
-            order[rows] = self._arrivals(rows, place.latitude, place.longitude, approvals=True)
+            order[rows] = self._arrivals(rows, place.latitude, place.longitude, self._approval())
         return order
-
-    def _free(self) -> Bools:
-        standing = self._park.standing[: len(self._why)].copy()
-        for row in self._park.passing:
-            standing[row] = _standing(self._park.units[row], self._asked.at)
-        return np.asarray(standing == NOTHING)
 
     def _rest(self) -> tuple[Rest, ...]:
         left = np.ones(len(self._why), bool)
         left[list(self._kept)] = False
         why = np.where(self._why == NOTHING, NUMBER[Verdict.FARTHER], self._why)[left]
-        pairs, counts = np.unique(self._suited[left] * len(VERDICTS) + why, return_counts=True)
+        counts = np.bincount(self._suiting[left] * len(VERDICTS) + why)
         return tuple(
             Rest(
-                wants=_bits(int(pair) // len(VERDICTS)),
-                verdict=VERDICTS[int(pair) % len(VERDICTS)],
-                count=int(count),
+                wants=_bits(int(self._suitings[pair // len(VERDICTS)])),
+                verdict=VERDICTS[pair % len(VERDICTS)],
+                count=int(counts[pair]),
             )
-            for pair, count in zip(pairs, counts, strict=True)
+            for pair in np.flatnonzero(counts).tolist()
         )
 
+    def _approval(self) -> Floats:
+        asked = self._asked
+        needed = [gate.needs_approval(unit, asked) for unit in self._park.examples]
+        return np.where(needed, asked.rules.approval_s, 0.0)
+
     def _arrivals(
-        self, rows: Ints, latitude: float, longitude: float, *, approvals: bool
+        self, rows: Ints, latitude: float, longitude: float, approval: Floats | float = 0.0
     ) -> Floats:
         """Return the seconds until each unit is at a point; infinite without a position."""
-        park, rules = self._park, self._asked.rules
-        classes = self._asked.approval_classes if approvals else ()
-        paces = np.array([_pace(shape, rules, classes) for shape in park.shapes]).reshape(-1, 2)
-        setting_out, each_metre = paces[park.shape[rows]].T
-        chords = park.vectors[rows] - _vector(latitude, longitude)
-        half = np.sqrt(np.einsum("ij,ij->i", chords, chords)) / 2
-        away = 2 * EARTH_RADIUS_M * np.arcsin(np.minimum(1.0, half))
-        seconds = np.round(setting_out + away * each_metre, 1)
+        shape, vectors = self._shape[rows], self._park.vectors[: len(self._shape)]
+        cosines = (vectors @ _vector(latitude, longitude))[rows]
+        away = EARTH_RADIUS_M * np.arccos(np.minimum(1.0, cosines))
+        setting_out = (approval + self._turnout)[shape]
+        seconds = np.round(setting_out + away * self._each_metre[shape], 1)
         return np.where(np.isnan(seconds), np.inf, seconds)
 
     def _ordered(self, rows: Ints, by: Floats) -> Iterator[int]:
-        """Yield rows by their own values, the least first and of equals the lower id."""
-        order = np.argsort(by, kind="stable")
-        rows, by = rows[order], by[order]
-        cuts = np.flatnonzero(by[1:] != by[:-1]) + 1
-        units = self._park.units
-        start = 0
-        for end in [*cuts.tolist(), len(rows)]:
-            group = rows[start:end].tolist()
-            yield from (
-                group if len(group) == 1 else sorted(group, key=lambda row: units[row].unit_id)
-            )
-            start = end
+        """Yield rows by their own values, the least first and of equals the lower id.
+
+        Only as many are sorted as are asked for, or a few times that.
+        """
+        units, few = self._park.units, FEW
+        while len(rows):
+            near = by <= (np.partition(by, few)[few] if len(by) > few else np.inf)
+            pairs = zip(by[near].tolist(), rows[near].tolist(), strict=True)
+            for _, _, row in sorted((at, units[row].unit_id, row) for at, row in pairs):
+                yield row
+            rows, by, few = rows[~near], by[~near], few * 4
 
 
 def _bits(suited: int) -> tuple[int, ...]:
@@ -238,18 +227,9 @@ def _shape(unit: Candidate) -> Shape:
     return (unit.kind, unit.type, unit.capabilities, unit.attributes, unit.mobilisation_class)
 
 
-def _suits(shape: Shape, want: Want) -> bool:
-    kind, type_, capabilities, attributes, _ = shape
-    unit = Candidate(
-        unit_id="", kind=kind, type=type_, capabilities=capabilities, attributes=attributes
-    )
-    return gate.suits(unit, want)
-
-
-def _pace(shape: Shape, rules: Rules, approval_classes: Sequence[str]) -> tuple[float, float]:
-    """Return the seconds before a unit sets out, and those for each metre as the crow flies."""
-    approval = rules.approval_s if shape[-1] in approval_classes else 0.0
-    return approval + rules.pace_of(shape[0]).turnout_s, gate.travel_s(1.0, shape[0], rules)
+def _suited(unit: Candidate, wants: Sequence[Want]) -> int:
+    """Return a bit for each want that a unit suits."""
+    return sum(1 << number for number, want in enumerate(wants) if gate.suits(unit, want))
 
 
 def _standing(unit: Candidate, at: datetime | None = None) -> int:

@@ -10,7 +10,6 @@ from services.dispatch.domain.mobilisation import Mobilisation
 from services.dispatch.domain.recommendation import engine
 from services.dispatch.domain.recommendation import inputs as facts_of
 from services.dispatch.domain.recommendation.engine import Result
-from services.dispatch.domain.recommendation.gate import arrival_s
 from services.dispatch.domain.recommendation.inputs import Candidate, Coverage, Inputs, Rules
 from services.dispatch.domain.run_card.content import Want
 from services.dispatch.domain.run_card.matching import Facts
@@ -74,13 +73,14 @@ class Recommending:
             fleet=facts_of.Fleet(position=self.fleet.position, age_s=round(age_s, 1)),
             approval_classes=self.mobilisation.needing_approval(by, facts.place.adcode),
         )
-        muster = self.fleet.park(cause.exercise).muster(asked)
+        muster = self.fleet.park(cause.exercise).muster(asked, routed=self.routing.asks)
         first = muster.inputs({})
         routed = await self.routing.times(first)
         first = replace(muster.inputs(routed.seconds), routing_fallback=routed.fallback)
-        muster.cover(self.coverage.areas, engine.picked(first))
+        picks, looked = engine.choose(first)
+        muster.cover(self.coverage.areas, [one.unit for one in picks])
         inputs = replace(muster.inputs(routed.seconds), routing_fallback=routed.fallback)
-        return inputs, engine.recommend(inputs)
+        return inputs, engine.recommend(inputs, looked)
 
     async def _card(
         self, question: Question, facts: Facts
@@ -137,9 +137,8 @@ class Recommending:
             return refusal
         exercise, unit = found
         inputs = self._others(exercise, unit, destination)
-        known = {one.unit_id: one for one in inputs.candidates}
-        picks = engine.picked(inputs)
-        times = [arrival_s(known[one], inputs) for one in picks]
+        chosen = engine.picked(inputs)
+        picks, times = [one.unit.unit_id for one in chosen], [one.arrival_s for one in chosen]
         if not picks:
             return Rejection(
                 refusal.reason,
@@ -168,6 +167,6 @@ class Recommending:
             rules=self.rules,
             fleet=facts_of.Fleet(position=self.fleet.position, age_s=0.0),
         )
-        others = self.fleet.park(exercise).muster(asked).inputs({})
+        others = self.fleet.park(exercise).muster(asked, routed=False).inputs({})
         left = tuple(one for one in others.candidates if one.unit_id != unit.unit_id)
         return replace(others, candidates=left)

@@ -37,13 +37,20 @@ class Routing:
     async def close(self) -> None:
         await self._client.aclose()
 
+    @property
+    def asks(self) -> bool:
+        """Whether a router is set."""
+        return bool(self._table)
+
     async def times(self, asked: Inputs) -> Routed:
         """Return the time of travel of the nearest that can go."""
         place, rules = asked.place, asked.rules
-        if not self._table or place.latitude is None:
+        if not self.asks or place.latitude is None:
             return Routed()
-        able = [unit for unit in asked.candidates if _able(unit, asked)]
-        nearest = sorted(able, key=lambda unit: rank(unit, asked))[: rules.routed]
+        looked = [gate.appraise(unit, asked) for unit in asked.candidates]
+        able = [one for one in looked if one.why is None and one.distance_m is not None]
+        able.sort(key=lambda one: rank(one, asked))
+        nearest = [one.unit for one in able[: rules.routed]]
         if not nearest:
             return Routed()
         try:
@@ -83,8 +90,3 @@ class Routing:
 class _Table(msgspec.Struct):
     code: str
     durations: list[list[float | None]] = []
-
-
-def _able(unit: Candidate, asked: Inputs) -> bool:
-    suited = any(gate.suits(unit, want) for want in asked.wants)
-    return suited and unit.latitude is not None and gate.refused(unit, asked) is None

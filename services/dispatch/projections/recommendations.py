@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import msgspec
 from sqlalchemy import BigInteger, Column, Connection, String, Table, Text
 
-from services.dispatch.codec import RECOMMENDATION_CODEC
 from services.dispatch.projections.tables import TABLES
 from services.runtime.recorded import Recorded
 
@@ -19,8 +19,15 @@ RECOMMENDATIONS = Table(
 )
 
 
+class _Key(msgspec.Struct):
+    """What a row is found by: the rest of it is stored unread."""
+
+    recommendation_id: str
+    incident_id: str
+
+
 def apply(connection: Connection, recorded: Recorded) -> None:
-    event = RECOMMENDATION_CODEC.decode(recorded.type, recorded.data)
+    event = msgspec.json.decode(recorded.data, type=_Key)
     connection.execute(
         RECOMMENDATIONS.insert(),
         {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from google.protobuf.message import Message
 
 from services.dispatch.codec import (
@@ -12,7 +13,6 @@ from services.dispatch.codec import (
     PLANNED_START,
     PLANNED_START_CODEC,
     RECOMMENDATION,
-    RECOMMENDATION_CODEC,
     ROLL_CALL,
     ROLL_CALL_CODEC,
     RUN_CARD,
@@ -68,7 +68,7 @@ def _told(recorded: Recorded) -> tuple[str, Message | None]:
             card = RUN_CARD_CODEC.decode(recorded.type, recorded.data)
             return card.adcode, run_cards.message(card)
         case RECOMMENDATION.category:
-            made = RECOMMENDATION_CODEC.decode(recorded.type, recorded.data)
+            made = msgspec.json.decode(recorded.data, type=run_cards.Recommended)
             return made.adcode, run_cards.recommended(made)
         case PLANNED_START.category:
             planned = PLANNED_START_CODEC.decode(recorded.type, recorded.data)

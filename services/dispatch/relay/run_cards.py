@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import assert_never
 
+import msgspec
 from google.protobuf.message import Message
 
 from anlan.events.v1 import run_card_events_pb2 as pb
-from services.dispatch.domain.recommendation import decider as recommendation
+from services.dispatch.domain.recommendation.inputs import Card
 from services.dispatch.domain.run_card import decider as run_card
 from services.runtime.times import to_proto
 
@@ -37,7 +39,23 @@ def message(event: run_card.Event) -> Message | None:
             assert_never(event)
 
 
-def recommended(event: recommendation.Event) -> Message:
+class _Inputs(msgspec.Struct):
+    card: Card | None
+
+
+class Recommended(msgspec.Struct):
+    """A `RecommendationMade` without the candidates, of which the world is not told."""
+
+    recommendation_id: str
+    incident_id: str
+    adcode: str
+    picked: list[str]
+    missing: int
+    inputs: _Inputs
+    occurred_at: datetime
+
+
+def recommended(event: Recommended) -> Message:
     card = event.inputs.card
     return pb.RecommendationMade(
         recommendation_id=event.recommendation_id,

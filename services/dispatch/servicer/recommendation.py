@@ -47,34 +47,13 @@ class RecommendationServicer(RecommendationServiceServicer):
         caller = call.current()
         key = request.recommendation_id or derived_id(request.request_id, "recommendation")
         cause = caller.cause(request.request_id, request.incident_id)
-        if (first := await self.handler.obeyed(key, cause)) is not None:
-            return _answer(first.event, first.position, cause.exercise)
-        await self.recommending.fleet.reached(request.min_position)
-        placed = request.HasField("place")
-        now = self.now()
-        question = Question(
-            said=Said(
-                incident_id=request.incident_id,
-                place=self.regions.placed(request.place, "place") if placed else None,
-                type_code=request.type_code,
-                grade=card_messages.GRADES.get(request.grade),
-                response_level=card_messages.LEVELS.get(request.response_level),
-                called_at=now,
-            ),
-            run_card_id=request.run_card_id,
-            alarm_level=request.alarm_level,
-            wants=card_messages.wants(request.wants),
-            radius_m=request.radius_m,
-        )
-        inputs, result = await self.recommending.answer(question, caller.actor, cause)
-        command = decider.MakeRecommendation(
-            by=caller.actor,
-            recommendation_id=key,
-            inputs=inputs,
-            result=result,
-            occurred_at=inputs.at,
-        )
-        written = await self.handler.handle(key, command, cause)
+        try:
+            made = await self._weigh(request, key, cause)
+        except Rejection:  # a repetition has its answer whatever is known of units and cards now
+            if (written := await self.handler.obeyed(key, cause)) is None:
+                raise
+        else:
+            written = await self.handler.handle(key, made, cause)
         return _answer(written.event, written.position, cause.exercise)
 
     async def PreplanRecommendation(
@@ -159,6 +138,36 @@ class RecommendationServicer(RecommendationServiceServicer):
                 for one in differences
             ],
             recommendation=again,
+        )
+
+    async def _weigh(
+        self, request: pb.RecommendUnitsRequest, key: str, cause: Cause
+    ) -> decider.MakeRecommendation:
+        caller = call.current()
+        await self.recommending.fleet.reached(request.min_position)
+        placed = request.HasField("place")
+        now = self.now()
+        question = Question(
+            said=Said(
+                incident_id=request.incident_id,
+                place=self.regions.placed(request.place, "place") if placed else None,
+                type_code=request.type_code,
+                grade=card_messages.GRADES.get(request.grade),
+                response_level=card_messages.LEVELS.get(request.response_level),
+                called_at=now,
+            ),
+            run_card_id=request.run_card_id,
+            alarm_level=request.alarm_level,
+            wants=card_messages.wants(request.wants),
+            radius_m=request.radius_m,
+        )
+        inputs, result = await self.recommending.answer(question, caller.actor, cause)
+        return decider.MakeRecommendation(
+            by=caller.actor,
+            recommendation_id=key,
+            inputs=inputs,
+            result=result,
+            occurred_at=inputs.at,
         )
 
     async def _plan(

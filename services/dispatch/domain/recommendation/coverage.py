@@ -6,8 +6,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from services.dispatch.domain.recommendation import gate
-from services.dispatch.domain.recommendation.inputs import Area, Candidate, Inputs, Rules
+from services.dispatch.domain.recommendation.inputs import Area, Candidate, Inputs, Pace, Rules
 from services.runtime.place import metres
+
+Ready = tuple[Candidate, tuple[float, float], Pace]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,20 +31,18 @@ class Gap:
     move_ups: tuple[MoveUp, ...]
 
 
-def reach_s(unit: Candidate, area: Area, rules: Rules) -> float | None:
-    """Return the seconds until a unit is at an area's point; None without a position."""
-    if unit.latitude is None or unit.longitude is None:
-        return None
-    away = metres((unit.latitude, unit.longitude), (area.latitude, area.longitude))
-    return round(rules.pace_of(unit.kind).turnout_s + gate.travel_s(away, unit.kind, rules), 1)
-
-
 def gaps(asked: Inputs, picked: Collection[str]) -> tuple[Gap, ...]:
     """Return the areas that lose a unit to the picks and are under their minimum then.
 
     Who could move up neither is picked nor leaves another area under its own minimum.
     """
-    ready = [unit for unit in asked.candidates if gate.standing(unit, asked.at) is None]
+    ready = [
+        (unit, (unit.latitude, unit.longitude), asked.rules.pace_of(unit.kind))
+        for unit in asked.candidates
+        if unit.latitude is not None
+        and unit.longitude is not None
+        and gate.standing(unit, asked.at) is None
+    ]
     reach = {area: _reach(area, ready, asked.rules) for area in asked.areas}
     covering = {
         area: {unit_id for unit_id, at in times.items() if at <= area.within_s}
@@ -67,11 +67,13 @@ def gaps(asked: Inputs, picked: Collection[str]) -> tuple[Gap, ...]:
     )
 
 
-def _reach(area: Area, ready: Collection[Candidate], rules: Rules) -> dict[str, float]:
+def _reach(area: Area, ready: Collection[Ready], rules: Rules) -> dict[str, float]:
+    """Return the seconds until each unit of the area's kinds is at its point."""
+    point, kinds = (area.latitude, area.longitude), area.kinds
     return {
-        unit.unit_id: at
-        for unit in ready
-        if unit.kind in area.kinds and (at := reach_s(unit, area, rules)) is not None
+        unit.unit_id: round(pace.turnout_s + gate.travel_s(metres(here, point), pace, rules), 1)
+        for unit, here, pace in ready
+        if unit.kind in kinds
     }
 
 

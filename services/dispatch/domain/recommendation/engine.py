@@ -11,9 +11,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from services.dispatch.domain.recommendation import coverage, gate
 from services.dispatch.domain.recommendation.coverage import Gap
+from services.dispatch.domain.recommendation.gate import Appraisal
 from services.dispatch.domain.recommendation.inputs import Candidate, Inputs, Verdict
 
 VERSION = "1"
@@ -55,79 +57,88 @@ class Result:
     gaps: tuple[Gap, ...]
 
 
-def recommend(asked: Inputs) -> Result:
-    """Return picks, next best, refusals, shortfalls and what the picks leave uncovered."""
-    ranked, why, filled = _filled(asked)
-    judged = [_judge(unit, why[unit.unit_id], filled, asked) for unit in ranked]
-    sent = {one for one in filled if why[one] is None}
-    picks = [one for one in judged if one.unit_id in sent]
+def recommend(asked: Inputs, known: Mapping[str, Appraisal] = MappingProxyType({})) -> Result:
+    """Return picks, next best, refusals, shortfalls and what the picks leave uncovered.
+
+    ``known`` are candidates, by id, that were appraised before for the same question: only time is
+    saved by them.
+    """
+    ranked, filled = _filled(asked, known)
+    judged = [(one, _judge(one, filled, asked)) for one in ranked]
+    picks = [said for one, said in judged if _sent(one, filled)]
     return Result(
         engine_version=VERSION,
         picks=tuple(sorted(picks, key=lambda one: one.want)),
-        others=tuple(one for one in judged if one.unit_id not in sent),
+        others=tuple(said for one, said in judged if not _sent(one, filled)),
         shortfalls=_shortfalls(asked, filled, judged),
-        gaps=coverage.gaps(asked, frozenset(sent)),
+        gaps=coverage.gaps(asked, frozenset(one.unit_id for one in picks)),
     )
 
 
-def picked(asked: Inputs) -> list[str]:
+def picked(asked: Inputs) -> list[Appraisal]:
     """Return the units that `recommend` picks, without its reasons."""
-    _, why, filled = _filled(asked)
-    return [one for one in filled if why[one] is None]
+    return choose(asked)[0]
+
+
+def choose(asked: Inputs) -> tuple[list[Appraisal], dict[str, Appraisal]]:
+    """Return the units that `recommend` picks, and all that it looked at, by id."""
+    ranked, filled = _filled(asked, {})
+    looked = {one.unit.unit_id: one for one in ranked}
+    return [one for unit_id in filled if _sent(one := looked[unit_id], filled)], looked
+
+
+def _sent(one: Appraisal, filled: Mapping[str, int]) -> bool:
+    return one.why is None and one.unit.unit_id in filled
 
 
 def _filled(
-    asked: Inputs,
-) -> tuple[list[Candidate], dict[str, Verdict | None], dict[str, int]]:
-    ranked = sorted(asked.candidates, key=lambda unit: rank(unit, asked))
-    why = {unit.unit_id: _refused(unit, asked) for unit in ranked}
-    mine = [unit for unit in ranked if why[unit.unit_id] is Verdict.ALREADY_ASSIGNED]
-    free = [unit for unit in ranked if why[unit.unit_id] is None]
-    return ranked, why, fill(asked, mine, free)
+    asked: Inputs, known: Mapping[str, Appraisal]
+) -> tuple[list[Appraisal], dict[str, int]]:
+    looked = [known.get(unit.unit_id) or gate.appraise(unit, asked) for unit in asked.candidates]
+    ranked = sorted(looked, key=lambda one: rank(one, asked))
+    mine = [one for one in ranked if one.why is Verdict.ALREADY_ASSIGNED]
+    free = [one for one in ranked if one.why is None]
+    return ranked, fill(asked, mine, free)
 
 
-def rank(unit: Candidate, asked: Inputs) -> tuple[bool, float, int, str]:
+def rank(one: Appraisal, asked: Inputs) -> tuple[bool, float, int, str]:
     """Return the order of arrival: routed times before estimates, and of equals the lower id."""
-    arrival = gate.arrival_s(unit, asked)
     return (
-        unit.routed_s is None,
-        float("inf") if arrival is None else arrival,
-        -gate.shared_digits(unit, asked),
-        unit.unit_id,
+        one.unit.routed_s is None,
+        float("inf") if one.arrival_s is None else one.arrival_s,
+        -gate.shared_digits(one.unit, asked),
+        one.unit.unit_id,
     )
 
 
-def fill(asked: Inputs, mine: Sequence[Candidate], free: Sequence[Candidate]) -> dict[str, int]:
+def fill(asked: Inputs, mine: Sequence[Appraisal], free: Sequence[Appraisal]) -> dict[str, int]:
     """Return the want that each chosen unit fills; the incident's own units count first.
 
     ``free`` is in the order of arrival.  A place takes the first unit that any exchange of wants
     can reach (an augmenting path), so the choice is as large as it can be, and as near.
     """
     filled: dict[str, int] = {}
-    offers = {
-        unit.unit_id: [n for n, want in enumerate(asked.wants) if gate.suits(unit, want)]
-        for unit in (*mine, *free)
-    }
+    offers = {one.unit.unit_id: one.wants for one in (*mine, *free)}
     places = [number for number, want in enumerate(asked.wants) for _ in range(want.number)]
-    for units in (mine, free):
+    for units in ([*offers][: len(mine)], [*offers][len(mine) :]):
         places = [want for want in places if not _place(want, units, offers, filled)]
     return filled
 
 
 def _place(
     want: int,
-    units: Sequence[Candidate],
+    unit_ids: Sequence[str],
     offers: Mapping[str, Sequence[int]],
     filled: dict[str, int],
 ) -> bool:
     """Fill one place of a want with the first unit that can be had for it; tell whether one was."""
     moves = _reachable(want, offers, filled)
-    for unit in units:
-        ends = [end for end in offers[unit.unit_id] if end in moves]
-        if unit.unit_id in filled or not ends:
+    for unit_id in unit_ids:
+        ends = [end for end in offers[unit_id] if end in moves]
+        if unit_id in filled or not ends:
             continue
         end = min(ends, key=lambda end: (len(moves[end]), end))
-        filled[unit.unit_id] = end
+        filled[unit_id] = end
         filled.update(moves[end])
         return True
     return False
@@ -147,27 +158,15 @@ def _reachable(
     return moves
 
 
-def _refused(unit: Candidate, asked: Inputs) -> Verdict | None:
-    held = gate.standing(unit, asked.at) is Verdict.HELD
-    if held and asked.incident_id and unit.held_for == asked.incident_id:
-        return Verdict.ALREADY_ASSIGNED
-    if not any(gate.suits(unit, want) for want in asked.wants):
-        return Verdict.LACKS_CAPABILITY
-    return gate.refused(unit, asked)
-
-
-def _judge(
-    unit: Candidate, why: Verdict | None, filled: Mapping[str, int], asked: Inputs
-) -> Judged:
-    suited = (n for n, want in enumerate(asked.wants) if gate.suits(unit, want))
-    away = gate.distance_m(unit, asked)
-    verdict = why or (_closest(unit, asked) if unit.unit_id in filled else Verdict.FARTHER)
+def _judge(one: Appraisal, filled: Mapping[str, int], asked: Inputs) -> Judged:
+    unit, suited, away = one.unit, one.wants, one.distance_m
+    verdict = one.why or (_closest(unit, asked) if unit.unit_id in filled else Verdict.FARTHER)
     return Judged(
         unit_id=unit.unit_id,
         verdict=verdict,
-        want=filled.get(unit.unit_id, next(suited, -1)),
+        want=filled.get(unit.unit_id, suited[0] if suited else -1),
         distance_m=None if away is None else round(away, 1),
-        arrival_s=gate.arrival_s(unit, asked),
+        arrival_s=one.arrival_s,
     )
 
 
@@ -178,22 +177,21 @@ def _closest(unit: Candidate, asked: Inputs) -> Verdict:
 
 
 def _shortfalls(
-    asked: Inputs, filled: Mapping[str, int], judged: Sequence[Judged]
+    asked: Inputs, filled: Mapping[str, int], judged: Sequence[tuple[Appraisal, Judged]]
 ) -> tuple[Shortfall, ...]:
-    units = {unit.unit_id: unit for unit in asked.candidates}
     have = Counter(filled.values())
     short = []
     for number, want in enumerate(asked.wants):
         if have[number] == want.number:
             continue
         counts = Counter(
-            one.verdict
-            for one in judged
-            if gate.suits(units[one.unit_id], want) and filled.get(one.unit_id) != number
+            said.verdict
+            for one, said in judged
+            if number in one.wants and filled.get(said.unit_id) != number
         )
         for rest in asked.rest:
             if number in rest.wants:
                 counts[rest.verdict] += rest.count
-        said = tuple(Count(verdict=v, count=counts[v]) for v in Verdict if counts[v])
-        short.append(Shortfall(want=number, missing=want.number - have[number], counts=said))
+        why = tuple(Count(verdict=v, count=counts[v]) for v in Verdict if counts[v])
+        short.append(Shortfall(want=number, missing=want.number - have[number], counts=why))
     return tuple(short)
