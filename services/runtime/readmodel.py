@@ -47,6 +47,9 @@ IN_MEMORY = "sqlite+aiosqlite://"
 BATCH = 500
 SHORT_BATCH = 16
 """Folded on the loop: so few cost less than changing threads does."""
+WAL_EVENTS, WAL_PAGES = 200, 16_000
+"""Each so many events SQLite's log is moved into its database, beside the loop; above so many
+pages whoever writes next does it, so that the log cannot grow for ever."""
 GATHER_S = 0.01
 """An event that comes alone is folded at once; one close on another waits, and shares a commit."""
 WAIT_FOR_POSITION_S = 5.0
@@ -90,6 +93,8 @@ class ReadModel:
             .where(self._checkpoint.c.position == bindparam("was"))
             .values(position=bindparam("is_now"), time=bindparam("at"))
         )
+        self._in_log = 0  # events
+        self._moving: asyncio.Task[None] | None = None
         self._news = asyncio.Event()  # another for each advance
         self._pasts = Pasts(projection, store)
         self._taps = Taps()
@@ -104,6 +109,8 @@ class ReadModel:
         await self._look()
 
     async def close(self) -> None:
+        if self._moving is not None:
+            await self._moving
         await self._engine.dispose()
         self._writing = None  # not closed: a thread that is left behind may be folding on it
         if self._writer is not None:
@@ -187,13 +194,18 @@ class ReadModel:
         self._taps.pour(batch)
 
     async def _fold_in(self, news: list[Recorded]) -> None:
-        if self._writer is not None and len(news) <= SHORT_BATCH:
-            self._write(self._writer, news)
-        elif self._writer is not None:
-            await asyncio.to_thread(self._write, self._writer, news)
-        else:
+        if self._writer is None:
             async with self._engine.begin() as connection:
                 await connection.run_sync(self._fold, news)
+            return
+        if len(news) <= SHORT_BATCH:
+            self._write(self._writer, news)
+        else:
+            await asyncio.to_thread(self._write, self._writer, news)
+        self._in_log += len(news)
+        if self._in_log >= WAL_EVENTS and (self._moving is None or self._moving.done()):
+            self._in_log = 0
+            self._moving = asyncio.create_task(asyncio.to_thread(_move_log, self._writer))
 
     async def _look(self) -> None:
         """Learn from the rows themselves how far they are."""
@@ -344,6 +356,14 @@ def _passing(failure: Exception) -> bool:
     return type(failure).__module__.partition(".")[0] in {"esdbclient", "grpc"}
 
 
+def _move_log(engine: Engine) -> None:
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+    except DBAPIError as failure:  # the next time will do, or whoever writes fails as well
+        log.warning("checkpoint failed", why=repr(failure))
+
+
 def _engine(url: str) -> AsyncEngine:
     engine = create_async_engine(url, pool_pre_ping=not url.startswith("sqlite"))
     if url.startswith("sqlite"):
@@ -366,4 +386,5 @@ def _tune(connection: Any, _: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")  # rows can be rebuilt
     cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
     cursor.close()

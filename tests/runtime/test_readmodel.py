@@ -122,6 +122,27 @@ async def test_stopping_a_model_that_is_behind_takes_no_time(
     await model.close()
 
 
+async def test_the_log_of_the_rows_is_moved_into_their_file_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readmodel, "WAL_EVENTS", 50)
+    monkeypatch.setattr(readmodel, "BATCH", 10)
+    script = Script()
+    projection, table = words()
+    file = tmp_path / "rows.db"
+
+    async with following(projection, script.store, f"sqlite+aiosqlite:///{file}") as model:
+        await model.caught_up.wait()
+        before = file.stat().st_size
+        await script.append(*map(said, range(1, 2001)))
+        found = await rows(model, table, min_position=said(2000).position)
+        async with asyncio.timeout(10):
+            while file.stat().st_size <= before:  # noqa: ASYNC110  # a thread has no other sign
+                await asyncio.sleep(0.01)
+
+    assert len(found) == 2000
+
+
 async def test_rebuilding_gives_the_same_rows(url: str, tmp_path: Path) -> None:
     script = Script(*map(said, range(1, 40)))
     script.breaks_after = 7

@@ -23,6 +23,7 @@ TRACES = Table(
     Column("position", BigInteger, primary_key=True),
     Column("decided_on", String, primary_key=True),
     Column("decision_id", String, primary_key=True),
+    sqlite_with_rowid=False,
 )
 """By which causes an event is recognised as following from which decision."""
 FOLLOWED = Table(
@@ -36,6 +37,7 @@ FOLLOWED = Table(
     Column("incident_id", String, nullable=False),
     Column("actor", String, nullable=False),
     Column("occurred_at", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 _FOLLOW, _TRACE = FOLLOWED.insert(), TRACES.insert()
 _DECISIONS_OF = (  # built once: it runs for every event

@@ -65,6 +65,7 @@ DECISIONS = Table(
     Column("decided_by", String, nullable=False),
     Column("occurred_at", BigInteger, nullable=False),
     Column("changed_position", BigInteger, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 Index("decision_by_id", DECISIONS.c.incident_id, DECISIONS.c.decision_id)
 DECISION_BASIS = Table(
@@ -74,6 +75,7 @@ DECISION_BASIS = Table(
     Column("position", BigInteger, primary_key=True),  # of the decision
     Column("number", Integer, primary_key=True),
     Column("reference", Text, nullable=False, index=True),
+    sqlite_with_rowid=False,
 )
 GROUNDS = Table(
     "ground",
@@ -82,8 +84,11 @@ GROUNDS = Table(
     Column("kind", String, primary_key=True),
     Column("reference", String, primary_key=True),
     Column("position", BigInteger, primary_key=True),
+    sqlite_with_rowid=False,
 )
 """What came to an incident under an id, and at which position."""
+KEPT = {BasisKind.REPORT, BasisKind.FACT, BasisKind.SITUATION_REPORT, BasisKind.DECISION}
+"""The kinds of ground that come to an incident."""
 
 
 class BasisRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,9 +162,11 @@ def _resolved(connection: Connection, event: decisions.DecisionRecorded) -> list
     """Return the basis with the position of each thing that the incident has."""
     rows = []
     for basis in event.basis:
-        own = {"own_incident": event.incident_id, "own_kind": basis.kind}
-        asked = own | {"own_reference": basis.reference}
-        came_at = connection.execute(_GROUND_OF, asked).scalar()
+        came_at = None
+        if basis.kind in KEPT:
+            own = {"own_incident": event.incident_id, "own_kind": basis.kind}
+            asked = own | {"own_reference": basis.reference}
+            came_at = connection.execute(_GROUND_OF, asked).scalar()
         rows.append(
             BasisRow(
                 kind=basis.kind,

@@ -45,6 +45,7 @@ INCIDENT_TEXTS = Table(
     Column("position", BigInteger, primary_key=True),  # of the event that said it
     Column("incident_id", String, nullable=False, index=True),
     Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 REPORT_TEXTS = Table(
     "report_text",
@@ -57,6 +58,7 @@ PEOPLE = Table(
     METADATA,
     Column("incident_id", String, primary_key=True),
     Column("subject", String, primary_key=True),
+    sqlite_with_rowid=False,
 )
 Index("incident_by_person", PEOPLE.c.subject, PEOPLE.c.incident_id)
 
