@@ -18,6 +18,7 @@ from anlan.type.v1 import read_pb2
 from tests.bench import floors
 from tests.bench.commands import verified_incident
 from tests.bench.measure import Row, ms, percentile, timed
+from tests.bench.quiet import all_heard
 from tests.service import request_id
 from tests.suite import RunningSuite
 
@@ -39,6 +40,7 @@ async def long_incident(suite: RunningSuite) -> list[Row]:
             incident_id=incident_id, read=read_pb2.ReadOptions(min_position=position)
         )
         page = await incidents.GetIncident(request, metadata=officer)
+        await all_heard(suite)
         floor = percentile(await timed(SAMPLES, await floors.given(bare, page)), 0.5)
         seconds = await timed(SAMPLES, lambda: incidents.GetIncident(request, metadata=officer))
     return [

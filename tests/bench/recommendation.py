@@ -18,6 +18,7 @@ from anlan.resources.v1.unit_service_pb2_grpc import UnitServiceStub
 from anlan.type.v1 import place_pb2
 from tests.bench import floors
 from tests.bench.measure import Row, ms, percentile, timed
+from tests.bench.quiet import all_heard
 from tests.service import request_id
 from tests.suite import RunningSuite
 
@@ -37,6 +38,7 @@ async def recommending(suite: RunningSuite) -> list[Row]:
         position = await _register(UnitServiceStub(resources), someone)
         stub, empty = RecommendationServiceStub(dispatch), floors.empty_call(bare)
         first = await stub.RecommendUnits(_question(position), metadata=someone)
+        await all_heard(suite)
         floor = percentile(await timed(SAMPLES, lambda: empty(Empty())), 0.5) + _distances()
         seconds = await timed(SAMPLES, lambda: stub.RecommendUnits(_question(0), metadata=someone))
     judged = len(first.recommendation.picks) + len(first.recommendation.others)

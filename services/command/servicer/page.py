@@ -116,8 +116,11 @@ class Page:
             for row in stands
             for fact_id in msgspec.json.decode(row.fact_ids, type=list[str])
         ]
+        said = [*self._all(rows.SAID)] if stands else []
+        if before := set(standing) - {row.fact_id for row in said}:
+            said += self._all(rows.SAID_BEFORE, standing=list(before))
         said_of = defaultdict[str, list[Any]](list)
-        for row in self._all(rows.SAID, standing=standing) if stands else ():
+        for row in sorted(said, key=_when_said, reverse=True):
             said_of[row.metric].append(row)
         page.figures.extend(
             figure_messages.metric_figures(row, said_of[row.metric]) for row in stands
@@ -162,6 +165,10 @@ def _shown(page: pb.GetIncidentResponse) -> int:
     """Return how many rows the page shows of all that it counts."""
     live = sum(len(metric.live) for metric in page.figures)
     return live + sum(len(getattr(page, name)) for name in LISTS)
+
+
+def _when_said(row: Any) -> tuple[int, int]:
+    return row.occurred_at, row.recorded_position
 
 
 def _response_act(row: Any) -> pb.ResponseAct:

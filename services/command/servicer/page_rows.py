@@ -19,7 +19,6 @@ from sqlalchemy import (
     case,
     cast,
     func,
-    or_,
     select,
 )
 
@@ -86,11 +85,9 @@ NEWEST_SAID = (
     .order_by(*NEWEST_FIRST)
     .limit(SHOWN)
 )
-SAID = (
-    figure_rows()
-    .where(FIGURES.c.incident_id == INCIDENT)
-    .where(or_(FIGURES.c.fact_id.in_(NEWEST_SAID), FIGURES.c.fact_id.in_(STANDING_IDS)))
-    .order_by(*NEWEST_FIRST)
+SAID = figure_rows().where(FIGURES.c.incident_id == INCIDENT, FIGURES.c.fact_id.in_(NEWEST_SAID))
+SAID_BEFORE = figure_rows().where(
+    FIGURES.c.incident_id == INCIDENT, FIGURES.c.fact_id.in_(STANDING_IDS)
 )
 
 POST = {
