@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.message import Message
-
 from anlan.command.v1 import link_service_pb2 as pb
-from anlan.events.v1 import link_events_pb2 as events_pb
-from services.command.domain.incident import links, merge, split
 from services.command.projections.links import Relation
 from services.command.servicer.messages import INCIDENT_STATES
-from services.runtime.times import stamp, to_proto
+from services.runtime.times import stamp
 
 KINDS = {
     Relation.PARENT: pb.LINK_KIND_PARENT,
@@ -36,49 +32,3 @@ def link(row: Any) -> pb.IncidentLink:
         other_state=INCIDENT_STATES[row.state],
         position=row.position,
     )
-
-
-def public(event: links.Event | merge.Event | split.Event) -> Message | None:
-    """Return what the world may know; what an incident took over it may ask for."""
-    occurred = to_proto(event.occurred_at)
-    match event:
-        case merge.MergeBegun():
-            return events_pb.MergeBegun(
-                incident_id=event.incident_id, into_incident_id=event.into, occur_time=occurred
-            )
-        case merge.IncidentMerged():
-            return events_pb.IncidentMerged(
-                incident_id=event.incident_id,
-                into_incident_id=event.into,
-                reason=event.reason,
-                occur_time=occurred,
-            )
-        case split.SplitBegun():
-            return events_pb.SplitBegun(
-                incident_id=event.incident_id,
-                new_incident_id=event.new_incident_id,
-                occur_time=occurred,
-            )
-        case split.IncidentSplit():
-            return events_pb.IncidentSplit(
-                incident_id=event.incident_id,
-                new_incident_id=event.into,
-                assignment_ids=event.assignments,
-                reason=event.reason,
-                occur_time=occurred,
-            )
-        case links.IncidentLinked():
-            return events_pb.IncidentLinked(
-                incident_id=event.incident_id,
-                other_incident_id=event.other_id,
-                parent=event.kind is links.Kind.PARENT,
-                occur_time=occurred,
-            )
-        case links.IncidentUnlinked():
-            return events_pb.IncidentUnlinked(
-                incident_id=event.incident_id,
-                other_incident_id=event.other_id,
-                occur_time=occurred,
-            )
-        case merge.IncidentAbsorbed() | merge.MergeAbandoned() | split.IncidentSplitOff():
-            return None

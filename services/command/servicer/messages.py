@@ -17,6 +17,7 @@ from services.command.domain.incident.response import Level
 from services.command.domain.incident.series import SituationReportKind
 from services.command.domain.report import Source
 from services.command.servicer import post_messages
+from services.runtime import place
 from services.runtime.times import stamp, to_proto
 
 SOURCES = {
@@ -186,8 +187,14 @@ def _casualties(stored: str) -> report_pb.Casualties:
 
 
 def located(row: Any) -> place_pb2.Place:
-    place = place_pb2.Place(adcode=row.adcode, address=row.address)
+    message = place_pb2.Place(adcode=row.adcode, address=row.address)
     if row.latitude is not None:
-        place.point.latitude = row.latitude
-        place.point.longitude = row.longitude
-    return place
+        message.point.latitude = row.latitude
+        message.point.longitude = row.longitude
+    return message
+
+
+def place_message(value: place.Place) -> place_pb2.Place:
+    message = place_pb2.Place()
+    place.write(message, value)
+    return message

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.message import Message
-
 from anlan.command.v1 import need_service_pb2 as pb
-from anlan.events.v1 import need_events_pb2 as events_pb
-from anlan.type.v1 import place_pb2
-from services.command.domain.incident import merge
-from services.command.domain.incident import needs as domain
 from services.command.domain.incident.needs import Category, NeedState, Source, SourceKind
 from services.command.projections import needs
 from services.command.servicer.messages import located
-from services.runtime import place
-from services.runtime.times import stamp, to_proto
+from services.runtime.times import stamp
 
 CATEGORIES = {
     Category.PERSONNEL: pb.NEED_CATEGORY_PERSONNEL,
@@ -75,68 +68,6 @@ def need(row: Any) -> pb.Need:
         exercise=row.exercise,
         position=row.position,
     )
-
-
-def public(event: domain.Event) -> Message:
-    """Return what the world may know."""
-    about: dict[str, Any] = {
-        "incident_id": event.incident_id,
-        "need_id": event.need_id,
-        "category": CATEGORIES[event.category],
-    }
-    occurred = to_proto(event.occurred_at)
-    match event:
-        case domain.NeedRaised():
-            return _raised(event)
-        case domain.NeedFulfilled(remaining=0):
-            return events_pb.NeedMet(**about, occur_time=occurred)
-        case domain.NeedCommitted() | domain.NeedCommitmentWithdrawn() | domain.NeedFulfilled():
-            return events_pb.NeedProgressed(
-                **about,
-                committed=event.committed,
-                remaining=event.remaining,
-                occur_time=occurred,
-            )
-        case domain.NeedCancelled():
-            return events_pb.NeedCancelled(**about, reason=event.reason, occur_time=occurred)
-
-
-def _raised(event: domain.NeedRaised) -> events_pb.NeedRaised:
-    return events_pb.NeedRaised(
-        incident_id=event.incident_id,
-        need_id=event.need_id,
-        category=CATEGORIES[event.category],
-        item=event.item,
-        quantity=event.quantity,
-        unit=event.unit,
-        place=_place(event.place),
-        needed_by_time=to_proto(event.needed_by),
-        note=event.note,
-        occur_time=to_proto(event.occurred_at),
-    )
-
-
-def taken_over(event: merge.IncidentAbsorbed) -> events_pb.NeedsTakenOver:
-    return events_pb.NeedsTakenOver(
-        incident_id=event.incident_id,
-        source_incident_id=event.source_id,
-        needs=[
-            events_pb.NeedMoved(
-                source_need_id=old,
-                need=_raised(need.asked),
-                committed=need.committed,
-                remaining=need.remaining,
-            )
-            for old, need in event.needs.items()
-        ],
-        occur_time=to_proto(event.occurred_at),
-    )
-
-
-def _place(value: place.Place) -> place_pb2.Place:
-    message = place_pb2.Place()
-    place.write(message, value)
-    return message
 
 
 def _commitment(promise: needs.Promise) -> pb.NeedCommitment:
