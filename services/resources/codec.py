@@ -7,6 +7,7 @@ from typing import Any
 from services.resources.domain import (
     depot,
     device,
+    ended_incident,
     expert,
     expert_rules,
     force,
@@ -164,6 +165,9 @@ FORCES: Codec[force.Event] = Codec(
         "MobilisationApproved.v1": force.MobilisationApproved,
         "MobilisationWithdrawn.v1": force.MobilisationWithdrawn,
         "ForceCalledUp.v1": force.ForceCalledUp,
+        "ForceCallUpMoved.v1": force.ForceCallUpMoved,
+        "ForceCallUpOutlasted.v1": force.ForceCallUpOutlasted,
+        "ForceCallUpResumed.v1": force.ForceCallUpResumed,
         "ForceStoodDown.v1": force.ForceStoodDown,
         "ForceCompensated.v1": force.ForceCompensated,
     }
@@ -275,6 +279,7 @@ EXPERTS: Codec[expert.Event] = Codec(
         "ExpertRetired.v1": expert.ExpertRetired,
         "ExpertCalledUp.v1": expert.ExpertCalledUp,
         "ExpertArrived.v1": expert.ExpertArrived,
+        "ExpertCallUpMoved.v1": expert.ExpertCallUpMoved,
         "ExpertReleased.v1": expert.ExpertReleased,
     }
 )
@@ -308,6 +313,13 @@ HAZARD_AREAS: Codec[hazard_area.Event] = Codec(
         "HazardAreaDeclared.v1": hazard_area.HazardAreaDeclared,
         "HazardAreaRedrawn.v1": hazard_area.HazardAreaRedrawn,
         "HazardAreaLifted.v1": hazard_area.HazardAreaLifted,
+    }
+)
+ENDED_INCIDENTS: Codec[ended_incident.Event] = Codec(
+    {
+        "IncidentEndNoted.v1": ended_incident.IncidentEndNoted,
+        "IncidentResumptionNoted.v1": ended_incident.IncidentResumptionNoted,
+        "IncidentReplacementNoted.v1": ended_incident.IncidentReplacementNoted,
     }
 )
 PLOTS: Codec[plot.Event] = Codec(
@@ -410,6 +422,13 @@ HAZARD_AREA = Decider(
     decide=hazard_area.decide,
     evolve=hazard_area.evolve,
     codec=HAZARD_AREAS,
+)
+ENDED_INCIDENT = Decider(
+    category="ended_incident",
+    initial=ended_incident.INITIAL,
+    decide=ended_incident.decide,
+    evolve=ended_incident.evolve,
+    codec=ENDED_INCIDENTS,
 )
 PLOT = Decider(
     category="incident_plot",

@@ -46,6 +46,7 @@ from services.resources import reactions
 from services.resources.codec import (
     DEPOT,
     DEVICE,
+    ENDED_INCIDENT,
     EXPERT,
     FORCE,
     HAZARD_AREA,
@@ -67,6 +68,7 @@ from services.resources.domain.mobilisation import Mobilisation
 from services.resources.domain.relief import Rules
 from services.resources.domain.vocabulary import UnitVocabulary
 from services.resources.policies import (
+    calling,
     expiring,
     holds,
     moving,
@@ -128,7 +130,13 @@ async def serve(settings: Settings) -> None:
     promised = promises.Promises(requests, stocks)
     depots = Depots(CommandHandler(store, DEPOT))
     items = reference.load(settings.reference, "items", Items)
-    forces = CommandHandler(store, FORCE)
+    called = calling.Calling(
+        store=store,
+        model=model,
+        experts=CommandHandler(store, EXPERT),
+        forces=CommandHandler(store, FORCE),
+        ended=calling.Ended(CommandHandler(store, ENDED_INCIDENT)),
+    )
     needs = Needs(CommandHandler(store, NEED_REF))
     following = holds.Following(units)
     regions = reference.load(settings.reference, "regions", Regions)
@@ -171,7 +179,7 @@ async def serve(settings: Settings) -> None:
     add_UnitServiceServicer_to_server(
         UnitServicer(
             units=units,
-            forces=forces,
+            forces=called.forces,
             model=model,
             vocabulary=reference.load(settings.reference, "units", UnitVocabulary),
             rules=rules,
@@ -181,7 +189,14 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
     add_ForceServiceServicer_to_server(
-        ForceServicer(forces=forces, model=model, rules=rules, regions=regions, now=now),
+        ForceServicer(
+            forces=called.forces,
+            ended=called.ended,
+            model=model,
+            rules=rules,
+            regions=regions,
+            now=now,
+        ),
         server.grpc,
     )
     add_StockServiceServicer_to_server(
@@ -201,7 +216,7 @@ async def serve(settings: Settings) -> None:
         server.grpc,
     )
     moves, relieved = serve_shelters(server, settings, store, model, regions)
-    serve_sites(server, settings, store, model, regions)
+    serve_sites(server, settings, store, model, regions, called)
 
     add_NeedServiceServicer_to_server(NeedServicer(model=model, now=now), server.grpc)
 
@@ -278,6 +293,20 @@ async def serve(settings: Settings) -> None:
                 durable="resources_holds",
                 subjects=holds.SUBJECTS,
                 react=following.react,
+            ),
+            inbox(
+                js=js,
+                stream="ANLAN_COMMAND",
+                durable="resources_calling",
+                subjects=calling.INCIDENT_SUBJECTS,
+                react=called.on_incident,
+            ),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="resources_calling",
+                subjects=calling.CALL_UP_SUBJECTS,
+                react=called.on_call_up,
             ),
             inbox(
                 js=js,
@@ -361,7 +390,12 @@ def serve_shelters(
 
 
 def serve_sites(
-    server: Server, settings: Settings, store: EventStore, model: ReadModel, regions: Regions
+    server: Server,
+    settings: Settings,
+    store: EventStore,
+    model: ReadModel,
+    regions: Regions,
+    called: calling.Calling,
 ) -> None:
     """Add the APIs of risk sites, landing points and experts: what a county keeps lists of."""
     add_RiskSiteServiceServicer_to_server(
@@ -384,7 +418,8 @@ def serve_sites(
     )
     add_ExpertServiceServicer_to_server(
         ExpertServicer(
-            experts=CommandHandler(store, EXPERT),
+            experts=called.experts,
+            ended=called.ended,
             model=model,
             regions=regions,
             vocabulary=reference.load(settings.reference, "experts", expert.Vocabulary),

@@ -147,7 +147,7 @@ def of_forces() -> list[Act]:
     rules = reference.load(REPOSITORY / "reference", "mobilisation", Mobilisation)
     mayor = Actor(subject="mayor.chen", roles=("leader",), jurisdiction="431281")
     said: dict[str, Any] = {"by": mayor, "force_id": "blue-sky", "occurred_at": START}
-    commands = [
+    commands: list[force.Command] = [
         force.RegisterForce(
             **said,
             name="蓝天",
@@ -190,6 +190,23 @@ def of_forces() -> list[Act]:
             amount_fen=100,
             payer="财政局",
             basis="误工",
+        ),
+        *(
+            force.MarkForceCallUp(
+                force_id="blue-sky",
+                call_up_id="c1",
+                incident_id="flood",
+                over=over,
+                occurred_at=START,
+            )
+            for over in (True, False, True)
+        ),
+        force.MoveForceCallUp(
+            force_id="blue-sky",
+            call_up_id="c1",
+            source="flood",
+            incident_id="great-flood",
+            occurred_at=START,
         ),
     ]
     return [(FORCE, "blue-sky", command) for command in commands]
@@ -642,7 +659,22 @@ def of_experts() -> list[Act]:
             )
         ]
     out: dict[str, Any] = {"by": LI, "expert_id": "tang", "occurred_at": DAWN}
+    over: dict[str, Any] = {"call_up_id": "c2", "occurred_at": DAWN}
     acts += [
+        (
+            EXPERT,
+            "shi",
+            expert.EndExpertCallUp(
+                expert_id="shi", **over, incident_id="flood", reason="事件已关闭"
+            ),
+        ),
+        (
+            EXPERT,
+            "tang",
+            expert.MoveExpertCallUp(
+                expert_id="tang", **over, source="flood", incident_id="great-flood"
+            ),
+        ),
         (EXPERT, "tang", expert.ReleaseExpert(**out, call_up_id="c2", reason="天亮换人")),
         (EXPERT, "tang", expert.RetireExpert(**out, reason="退休")),
     ]

@@ -11,6 +11,7 @@ import pytest
 from services.resources.codec import (
     DEPOTS,
     DEVICES,
+    ENDED_INCIDENTS,
     EXPERTS,
     FORCES,
     HAZARD_AREAS,
@@ -37,6 +38,7 @@ CODECS: list[Codec[Any]] = [
     SHELTERS,
     NEEDS,
     DEVICES,
+    ENDED_INCIDENTS,
     HAZARD_AREAS,
     PLOTS,
     RELIEFS,

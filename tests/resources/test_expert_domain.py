@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -16,17 +17,21 @@ from hypothesis.stateful import (
 )
 
 from services.resources.codec import EXPERT
+from services.resources.domain import ended_incident
 from services.resources.domain.expert import (
     INITIAL,
     CallUpExpert,
+    EndExpertCallUp,
     ExpertArrived,
     ExpertBecameAvailable,
     ExpertBecameUnavailable,
     ExpertCalledUp,
+    ExpertCallUpMoved,
     ExpertRegistered,
     ExpertReleased,
     ExpertRetired,
     ExpertRevised,
+    MoveExpertCallUp,
     RecordExpertArrival,
     RegisterExpert,
     ReleaseExpert,
@@ -72,6 +77,10 @@ called = ExpertCalledUp(
 arrived = ExpertArrived(**OF, place=history.HOME)
 released = ExpertReleased(**OF, came=True, reason="任务完成")
 retired = ExpertRetired(**HERE, reason="退休")
+MERGE: dict[str, Any] = {"call_up_id": "c1", "incident_id": "great"}
+move = MoveExpertCallUp(**AT, **MERGE, source="flood")
+moved = ExpertCallUpMoved(**HERE, **MERGE, from_incident_id="flood")
+end = EndExpertCallUp(**AT, call_up_id="c1", incident_id="flood", reason="事件已关闭")
 
 
 def test_a_list_that_is_loaded_twice_changes_nothing() -> None:
@@ -145,6 +154,42 @@ def test_an_arrival_that_is_told_late_is_kept_and_one_after_the_end_refused() ->
     given(registered, called, ended).when(after).then_refused("CALL_UP_ENDED")
 
 
+def test_a_call_up_follows_its_incident_and_is_released_from_the_one_that_goes_on() -> None:
+    given(registered, called).when(move).then(moved)
+    given(registered, called, moved).when(move).then()
+    given(registered, called, released).when(move).then()
+    given(registered).when(move).then()
+    given().when(move).then()
+    there: dict[str, Any] = {"incident_id": "great"}
+    given(registered, called, moved).when(arrive).then(replace(arrived, **there))
+    given(registered, called, moved, arrived).when(release).then(replace(released, **there))
+    second = replace(call, call_up_id="c2", incident_id="fire")
+    with pytest.raises(Rejection) as refused:
+        given(registered, called, moved).when(second).outcome()
+    assert refused.value.context["incident_id"] == "great"
+    given(registered, called, moved).when(call).then()
+    given(registered, called, moved).when(replace(call, incident_id="great")).then()
+
+
+def test_an_end_releases_whom_that_incident_still_has() -> None:
+    given(registered, called).when(end).then(replace(released, came=False, reason="事件已关闭"))
+    given(registered, called, arrived).when(end).then(replace(released, reason="事件已关闭"))
+    given(registered, called, released).when(end).then()
+    given(registered, called, moved).when(end).then()
+    given().when(end).then()
+
+
+def test_nobody_is_called_up_for_an_incident_that_is_known_to_be_over() -> None:
+    over = replace(call, heard=ended_incident.Heard(version=7, over=True))
+    given(registered).when(over).then_refused("INCIDENT_CLOSED")
+    merged = replace(call, heard=ended_incident.Heard(version=7, over=True, into="great"))
+    with pytest.raises(Rejection, match="great") as refused:
+        given(registered).when(merged).outcome()
+    assert refused.value.reason == "INCIDENT_MERGED"
+    assert refused.value.context["into_incident_id"] == "great"
+    given(registered, called).when(over).then()
+
+
 def test_why_not_and_until_when_is_asked_for() -> None:
     given(registered).when(replace(away, reason="")).then_refused("REASON_REQUIRED")
     given(registered).when(replace(away, expected_back_at=START)).then_refused("TIME_OUT_OF_RANGE")
@@ -164,7 +209,10 @@ CALL_UPS = st.sampled_from(["c1", "c2", "c3"])
 
 
 class CalledUp(RuleBasedStateMachine):
-    """Consoles call, release and say late what they like: the row says what the stream says."""
+    """Consoles call, release and say late what they like: the row says what the stream says.
+
+    Incidents end and are merged under them, and what is heard of that comes again.
+    """
 
     @initialize()
     def begin(self) -> None:
@@ -172,6 +220,8 @@ class CalledUp(RuleBasedStateMachine):
         self.world.obey(EXPERT, "shi", register)
         self.serves: tuple[str, str] | None = None
         self.ended: set[str] = set()
+        self.heard = dict.fromkeys(("flood", "fire"), ended_incident.INITIAL)
+        self.versions = count()
 
     def teardown(self) -> None:
         if hasattr(self, "world"):
@@ -182,11 +232,13 @@ class CalledUp(RuleBasedStateMachine):
 
     @rule(call_up_id=CALL_UPS, incident_id=INCIDENTS)
     def call_up(self, call_up_id: str, incident_id: str) -> None:
-        command = replace(call, call_up_id=call_up_id, incident_id=incident_id)
+        heard = self.heard[incident_id]
+        command = replace(call, call_up_id=call_up_id, incident_id=incident_id, heard=heard)
         before = self.world.log[-1].position
         refused = self.attempt(command)
         if self.world.log[-1].position > before:
             assert refused is None
+            assert not heard.over, "nobody is called up for what is over"
             assert self.serves is None, "nobody serves two incidents"
             assert call_up_id not in self.ended, "what ended does not begin again"
             self.serves = (call_up_id, incident_id)
@@ -203,6 +255,52 @@ class CalledUp(RuleBasedStateMachine):
     def ends(self, call_up_id: str) -> None:
         refused = self.attempt(replace(release, call_up_id=call_up_id))
         if refused is None and self.serves and call_up_id in {"", self.serves[0]}:
+            self.ended.add(self.serves[0])
+            self.serves = None
+
+    @rule(
+        incident_id=INCIDENTS,
+        cls=st.sampled_from([ended_incident.NoteEnd, ended_incident.NoteResumption]),
+        news=st.sampled_from(["new", "old"]),
+    )
+    def incident_ends_or_goes_on(self, incident_id: str, cls: Any, news: str) -> None:
+        version = next(self.versions) + 1 if news == "new" else 0
+        said = cls(incident_id=incident_id, version=version, occurred_at=START)
+        self._hear(incident_id, said)
+        if self.heard[incident_id].over:
+            self._let_go(incident_id)
+
+    @rule(incident_id=INCIDENTS)
+    def incident_is_merged(self, incident_id: str) -> None:
+        into = "fire" if incident_id == "flood" else "flood"
+        if self.heard[into].into:
+            return
+        self._hear(
+            incident_id,
+            ended_incident.NoteReplacement(
+                incident_id=incident_id,
+                into=into,
+                version=next(self.versions) + 1,
+                occurred_at=START,
+            ),
+        )
+        for call_up_id in ("c1", "c2", "c3"):
+            on = replace(move, call_up_id=call_up_id, source=incident_id, incident_id=into)
+            assert self.attempt(on) is None
+        if self.serves and self.serves[1] == incident_id:
+            self.serves = (self.serves[0], into)
+        if self.heard[into].over:
+            self._let_go(into)
+
+    def _hear(self, incident_id: str, said: ended_incident.Command) -> None:
+        for event in ended_incident.decide(said, self.heard[incident_id]):
+            self.heard[incident_id] = ended_incident.evolve(self.heard[incident_id], event)
+
+    def _let_go(self, incident_id: str) -> None:
+        for call_up_id in ("c1", "c2", "c3"):
+            over = replace(end, call_up_id=call_up_id, incident_id=incident_id)
+            assert self.attempt(over) is None
+        if self.serves and self.serves[1] == incident_id:
             self.ended.add(self.serves[0])
             self.serves = None
 
@@ -229,6 +327,7 @@ class CalledUp(RuleBasedStateMachine):
         assert seen.incident_id == (self.serves[1] if self.serves else "")
         busy = {Standing.CALLED_UP, Standing.ARRIVED}
         assert (standing(expert) in busy) == (self.serves is not None)
+        assert not self.serves or not self.heard[self.serves[1]].over
 
 
 def test_nobody_is_called_twice_in_any_order() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.resources.domain import ended_incident
 from services.resources.domain.force import (
     INITIAL,
     AppointForceLead,
@@ -16,6 +17,9 @@ from services.resources.domain.force import (
     CompensateForce,
     Force,
     ForceCalledUp,
+    ForceCallUpMoved,
+    ForceCallUpOutlasted,
+    ForceCallUpResumed,
     ForceCompensated,
     ForceInsured,
     ForceLeadAppointed,
@@ -24,8 +28,10 @@ from services.resources.domain.force import (
     ForceRegistered,
     ForceStoodDown,
     InsureForce,
+    MarkForceCallUp,
     MobilisationApproved,
     MobilisationWithdrawn,
+    MoveForceCallUp,
     RecogniseForce,
     RegisterForce,
     StandDownForce,
@@ -131,6 +137,13 @@ paid = ForceCompensated(
     basis="误工",
 )
 whole = (registered, recognised, insured)
+NEWS: dict[str, Any] = {"force_id": "blue-sky", "occurred_at": NOW}
+C1: dict[str, Any] = {"call_up_id": "c1", "incident_id": "flood"}
+move = MoveForceCallUp(**NEWS, call_up_id="c1", source="flood", incident_id="great")
+moved = ForceCallUpMoved(**AT, call_up_id="c1", from_incident_id="flood", incident_id="great")
+mark = MarkForceCallUp(**NEWS, **C1, over=True)
+outlasted = ForceCallUpOutlasted(**AT, **C1, name=registered.name)
+resumed = ForceCallUpResumed(**AT, **C1)
 
 
 def state_of(*events: Any) -> Force:
@@ -317,3 +330,43 @@ def test_a_force_is_stood_down_once() -> None:
 def test_an_unknown_force_can_do_nothing(command: Any) -> None:
     with pytest.raises(NotFound, match="blue-sky"):
         given().when(command).outcome()
+
+
+def test_a_call_up_follows_its_incident_with_every_unit_that_it_carries() -> None:
+    given(*whole, called_up).when(move).then(moved)
+    given(*whole, called_up, moved).when(move).then()
+    given(*whole).when(move).then()
+    given().when(move).then()
+    assert basis(*whole, called_up, moved) == ""
+    carried = mandate(RULES, state_of(*whole, called_up, moved), ZHAO, "boat-1", "great", NOW)
+    assert carried.basis == "call-up c1"
+    over = ForceStoodDown(**AT, **C1, reason="完")
+    given(*whole, called_up, over).when(move).then()
+    given(*whole, called_up, moved).when(call_up).then()
+    given(*whole, called_up, moved).when(StandDownForce(**BY, call_up_id="c1", reason="完")).then(
+        replace(over, incident_id="great")
+    )
+    given(*whole, called_up, moved).when(pay).then(replace(paid, incident_id="great"))
+
+
+def test_a_force_outlasts_its_incident_until_a_person_stands_it_down() -> None:
+    given(*whole, called_up).when(mark).then(outlasted)
+    given(*whole, called_up, outlasted).when(mark).then()
+    resume = replace(mark, over=False)
+    given(*whole, called_up).when(resume).then()
+    given(*whole, called_up, outlasted).when(resume).then(resumed)
+    given(*whole, called_up, outlasted, resumed).when(mark).then(outlasted)
+    given(*whole, called_up, moved).when(mark).then()
+    state = state_of(*whole, called_up, outlasted, moved)
+    assert state.call_ups["c1"].outlasted_at is None, "the incident that took over goes on"
+    assert state_of(*whole, called_up, outlasted).call_ups["c1"].runs
+    over = ForceStoodDown(**AT, **C1, reason="完")
+    given(*whole, called_up, over).when(mark).then()
+
+
+def test_no_force_is_called_up_for_an_incident_that_is_known_to_be_over() -> None:
+    over = replace(call_up, heard=ended_incident.Heard(version=7, over=True))
+    given(*whole).when(over).then_refused("INCIDENT_CLOSED")
+    merged = replace(call_up, heard=ended_incident.Heard(version=7, over=True, into="great"))
+    given(*whole).when(merged).then_refused("INCIDENT_MERGED")
+    given(*whole, called_up).when(over).then()

@@ -122,6 +122,7 @@ def test_only_public_facts_leave_the_house(told: list[Publication]) -> None:
         "LandingPointOpened",
         "ExpertCalledUp",
         "ExpertArrived",
+        "ExpertCallUpMoved",
         "ExpertReleased",
         "VillageAffected",
         "ReliefWarned",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from services.resources.domain import ended_incident
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 
@@ -87,7 +88,10 @@ class RetireExpert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallUpExpert:
-    """``ordered_by`` is whose order it is, where that is another than ``by``."""
+    """``ordered_by`` is whose order it is, where that is another than ``by``.
+
+    ``heard`` is whether the incident is known to be over.
+    """
 
     by: Actor
     expert_id: str
@@ -97,6 +101,7 @@ class CallUpExpert:
     task: str
     ordered_by: str
     occurred_at: datetime
+    heard: ended_incident.Heard = ended_incident.INITIAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +124,29 @@ class ReleaseExpert:
     occurred_at: datetime
 
 
-Command = (
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveExpertCallUp:
+    """The incident ``source`` was merged into ``incident_id``: no order, but command's news."""
+
+    expert_id: str
+    call_up_id: str
+    source: str
+    incident_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndExpertCallUp:
+    """The incident is over: whoever it still has is let go.  Again command's news."""
+
+    expert_id: str
+    call_up_id: str
+    incident_id: str
+    reason: str
+    occurred_at: datetime
+
+
+Order = (
     RegisterExpert
     | SetExpertAvailability
     | RetireExpert
@@ -127,6 +154,7 @@ Command = (
     | RecordExpertArrival
     | ReleaseExpert
 )
+Command = Order | MoveExpertCallUp | EndExpertCallUp
 
 
 # Events.
@@ -199,6 +227,18 @@ class ExpertArrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExpertCallUpMoved:
+    """Its incident ``from_incident_id`` was merged into ``incident_id``, which they serve now."""
+
+    expert_id: str
+    adcode: str
+    call_up_id: str
+    from_incident_id: str
+    incident_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExpertReleased:
     """``came`` tells whether the expert had arrived."""
 
@@ -219,6 +259,7 @@ Event = (
     | ExpertRetired
     | ExpertCalledUp
     | ExpertArrived
+    | ExpertCallUpMoved
     | ExpertReleased
 )
 
@@ -228,11 +269,18 @@ Event = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallUp:
+    """``moved_to`` is the incident that took over the one it was made for; empty for none."""
+
     called: ExpertCalledUp
+    moved_to: str = ""
     arrived_at: datetime | None = None
     place: Place | None = None
     released_at: datetime | None = None
     release_reason: str = ""
+
+    @property
+    def incident_id(self) -> str:
+        return self.moved_to or self.called.incident_id
 
     @property
     def runs(self) -> bool:

@@ -6,21 +6,25 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from services.resources.domain import region
+from services.resources.domain import ended_incident, region
 from services.resources.domain.expert import (
     CallUp,
     CallUpExpert,
     Command,
+    EndExpertCallUp,
     Event,
     Expert,
     ExpertArrived,
     ExpertBecameAvailable,
     ExpertBecameUnavailable,
     ExpertCalledUp,
+    ExpertCallUpMoved,
     ExpertRegistered,
     ExpertReleased,
     ExpertRetired,
     ExpertRevised,
+    MoveExpertCallUp,
+    Order,
     RecordExpertArrival,
     RegisterExpert,
     ReleaseExpert,
@@ -47,6 +51,10 @@ def decide(command: Command, state: State) -> list[Event]:
             return arrive(command, _known(command, state))
         case ReleaseExpert():
             return release(command, _known(command, state))
+        case MoveExpertCallUp():
+            return move(command, state)
+        case EndExpertCallUp():
+            return end(command, state)
         case _:
             assert_never(command)
 
@@ -123,17 +131,19 @@ def retire(command: RetireExpert, expert: Expert) -> list[Event]:
 def call_up(command: CallUpExpert, expert: Expert) -> list[Event]:
     known = expert.call_ups.get(command.call_up_id)
     if known is not None:
-        if (known.called.incident_id, known.called.task) == (command.incident_id, command.task):
+        its = (known.called.incident_id, known.incident_id)
+        if command.incident_id in its and known.called.task == command.task:
             return []
         raise AlreadyExists(
             "CALL_UP_EXISTS",
             f"{command.expert_id} has a call-up {command.call_up_id} already, for "
-            f"{known.called.incident_id}",
+            f"{known.incident_id}",
             expert_id=command.expert_id,
             call_up_id=command.call_up_id,
-            incident_id=known.called.incident_id,
+            incident_id=known.incident_id,
         )
     _active(command, expert)
+    ended_incident.require_open(command.incident_id, command.heard)
     if running := expert.running:
         raise _called_up(expert, running)
     if expert.unavailable is not None:
@@ -186,7 +196,7 @@ def arrive(command: RecordExpertArrival, expert: Expert) -> list[Event]:
             expert_id=command.expert_id,
             adcode=expert.entry.adcode,
             call_up_id=call.called.call_up_id,
-            incident_id=call.called.incident_id,
+            incident_id=call.incident_id,
             place=command.place,
             occurred_at=command.occurred_at,
         )
@@ -197,17 +207,32 @@ def release(command: ReleaseExpert, expert: Expert) -> list[Event]:
     call = _call_up(command, expert)
     if not call.runs:
         return []
+    return [_released(expert, call, command.reason, command.occurred_at)]
+
+
+def move(command: MoveExpertCallUp, state: State) -> list[Event]:
+    """Let a call-up that runs follow its incident; one that is over stays where it ended."""
+    call = _serving(state, command.call_up_id, command.source)
+    if state is None or call is None or command.source == command.incident_id:
+        return []
     return [
-        ExpertReleased(
+        ExpertCallUpMoved(
             expert_id=command.expert_id,
-            adcode=expert.entry.adcode,
-            call_up_id=call.called.call_up_id,
-            incident_id=call.called.incident_id,
-            came=call.arrived_at is not None,
-            reason=command.reason,
+            adcode=state.entry.adcode,
+            call_up_id=command.call_up_id,
+            from_incident_id=command.source,
+            incident_id=command.incident_id,
             occurred_at=command.occurred_at,
         )
     ]
+
+
+def end(command: EndExpertCallUp, state: State) -> list[Event]:
+    """Let an expert go whose incident is over; not one who serves another by now."""
+    call = _serving(state, command.call_up_id, command.incident_id)
+    if state is None or call is None:
+        return []
+    return [_released(state, call, command.reason, command.occurred_at)]
 
 
 def evolve(state: State, event: Event) -> State:
@@ -231,6 +256,10 @@ def evolve(state: State, event: Event) -> State:
             call = state.call_ups.get(event.call_up_id)
             there = call and replace(call, arrived_at=event.occurred_at, place=event.place)
             return _with(state, event.call_up_id, there)
+        case ExpertCallUpMoved():
+            call = state.call_ups.get(event.call_up_id)
+            moved = call and replace(call, moved_to=event.incident_id)
+            return _with(state, event.call_up_id, moved)
         case ExpertReleased():
             call = state.call_ups.get(event.call_up_id)
             ended = call and replace(
@@ -247,7 +276,25 @@ def _with(expert: Expert, call_up_id: str, call: CallUp | None) -> Expert:
     return replace(expert, call_ups={**expert.call_ups, call_up_id: call})
 
 
-def _known(command: Command, state: State) -> Expert:
+def _released(expert: Expert, call: CallUp, reason: str, at: datetime) -> ExpertReleased:
+    return ExpertReleased(
+        expert_id=call.called.expert_id,
+        adcode=expert.entry.adcode,
+        call_up_id=call.called.call_up_id,
+        incident_id=call.incident_id,
+        came=call.arrived_at is not None,
+        reason=reason,
+        occurred_at=at,
+    )
+
+
+def _serving(state: State, call_up_id: str, incident_id: str) -> CallUp | None:
+    """Return a call-up that runs for just this incident."""
+    call = state.call_ups.get(call_up_id) if state is not None else None
+    return call if call and call.runs and call.incident_id == incident_id else None
+
+
+def _known(command: Order, state: State) -> Expert:
     if state is None:
         raise NotFound(
             "NO_SUCH_EXPERT",
@@ -258,7 +305,7 @@ def _known(command: Command, state: State) -> Expert:
     return state
 
 
-def _active(command: Command, state: State) -> Expert:
+def _active(command: Order, state: State) -> Expert:
     expert = _known(command, state)
     if expert.retired is not None:
         raise Rejection(
@@ -287,11 +334,11 @@ def _called_up(expert: Expert, running: CallUp) -> Rejection:
     called = running.called
     return Rejection(
         "EXPERT_CALLED_UP",
-        f"{expert.entry.name} is called up for {called.incident_id} already, on the order of "
+        f"{expert.entry.name} is called up for {running.incident_id} already, on the order of "
         f"{called.ordered_by}",
         expert_id=called.expert_id,
         call_up_id=called.call_up_id,
-        incident_id=called.incident_id,
+        incident_id=running.incident_id,
         ordered_by=called.ordered_by,
         called_by=called.called_by,
     )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.resources.domain import ended_incident
 from services.resources.domain.mobilisation import INSURANCE, RECOGNITION, Mobilisation
 from services.runtime.actor import Actor
 
@@ -97,7 +98,10 @@ class WithdrawMobilisation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallUpForce:
-    """``override_reason`` says why a force is called up that lacks what its class requires."""
+    """``override_reason`` says why a force is called up that lacks what its class requires.
+
+    ``heard`` is whether the incident is known to be over.
+    """
 
     by: Actor
     force_id: str
@@ -107,6 +111,7 @@ class CallUpForce:
     override_reason: str
     rules: Mobilisation
     occurred_at: datetime
+    heard: ended_incident.Heard = ended_incident.INITIAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +137,28 @@ class CompensateForce:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveForceCallUp:
+    """The incident ``source`` was merged into ``incident_id``: no order, but command's news."""
+
+    force_id: str
+    call_up_id: str
+    source: str
+    incident_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkForceCallUp:
+    """Whether the incident that a force is called up for is ``over``.  Again command's news."""
+
+    force_id: str
+    call_up_id: str
+    incident_id: str
+    over: bool
+    occurred_at: datetime
+
+
 Command = (
     RegisterForce
     | AppointForceLead
@@ -143,6 +170,8 @@ Command = (
     | CallUpForce
     | StandDownForce
     | CompensateForce
+    | MoveForceCallUp
+    | MarkForceCallUp
 )
 
 
@@ -247,6 +276,41 @@ class ForceCalledUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForceCallUpMoved:
+    """Its incident ``from_incident_id`` was merged into ``incident_id``, which the force serves."""
+
+    force_id: str
+    adcode: str
+    call_up_id: str
+    from_incident_id: str
+    incident_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForceCallUpOutlasted:
+    """The incident is over and the force still called up: somebody has to stand it down."""
+
+    force_id: str
+    adcode: str
+    name: str
+    call_up_id: str
+    incident_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForceCallUpResumed:
+    """The incident that a call-up had outlasted goes on."""
+
+    force_id: str
+    adcode: str
+    call_up_id: str
+    incident_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForceStoodDown:
     force_id: str
     adcode: str
@@ -281,6 +345,9 @@ Event = (
     | MobilisationApproved
     | MobilisationWithdrawn
     | ForceCalledUp
+    | ForceCallUpMoved
+    | ForceCallUpOutlasted
+    | ForceCallUpResumed
     | ForceStoodDown
     | ForceCompensated
 )
@@ -316,6 +383,11 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class CallUp:
+    """``incident_id`` is the one that it serves; ``called_for`` the one that it was made for.
+
+    ``outlasted_at`` is when that incident ended under it; None while it goes on.
+    """
+
     call_up_id: str
     incident_id: str
     task: str
@@ -323,6 +395,16 @@ class CallUp:
     called_at: datetime
     stood_down_at: datetime | None = None
     payments: tuple[Payment, ...] = ()
+    called_for: str = ""
+    outlasted_at: datetime | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.stood_down_at is None
+
+    def serves(self, incident_id: str) -> bool:
+        """Whether it runs for just this incident."""
+        return self.runs and self.incident_id == incident_id
 
     @property
     def paid_fen(self) -> int:

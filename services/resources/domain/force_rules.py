@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from services.resources.domain import region
+from services.resources.domain import ended_incident, force_following, region
 from services.resources.domain.force import (
     AppointForceLead,
     Approval,
@@ -18,6 +18,9 @@ from services.resources.domain.force import (
     Event,
     Force,
     ForceCalledUp,
+    ForceCallUpMoved,
+    ForceCallUpOutlasted,
+    ForceCallUpResumed,
     ForceCompensated,
     ForceInsured,
     ForceLeadAppointed,
@@ -26,8 +29,10 @@ from services.resources.domain.force import (
     ForceRegistered,
     ForceStoodDown,
     InsureForce,
+    MarkForceCallUp,
     MobilisationApproved,
     MobilisationWithdrawn,
+    MoveForceCallUp,
     Payment,
     RecogniseForce,
     RegisterForce,
@@ -66,6 +71,10 @@ def decide(command: Command, state: State) -> list[Event]:
             return stand_down(command, _there(command, state))
         case CompensateForce():
             return compensate(command, _there(command, state))
+        case MoveForceCallUp():
+            return force_following.move(command, state)
+        case MarkForceCallUp():
+            return force_following.mark(command, state)
         case _:
             assert_never(command)
 
@@ -230,7 +239,8 @@ def withdraw(command: WithdrawMobilisation, force: Force) -> list[Event]:
 def call_up(command: CallUpForce, force: Force) -> list[Event]:
     known = force.call_ups.get(command.call_up_id)
     if known is not None:
-        if (known.incident_id, known.task) == (command.incident_id, command.task):
+        its = (known.called_for, known.incident_id)
+        if command.incident_id in its and known.task == command.task:
             return []
         raise AlreadyExists(
             "CALL_UP_EXISTS",
@@ -240,6 +250,7 @@ def call_up(command: CallUpForce, force: Force) -> list[Event]:
             call_up_id=command.call_up_id,
             incident_id=known.incident_id,
         )
+    ended_incident.require_open(command.incident_id, command.heard)
     at = command.occurred_at
     given = mandate(command.rules, force, command.by, "", command.incident_id, at)
     if not given.basis:
@@ -320,7 +331,7 @@ def mandate(
     registered = force.registered
     lacks = force.lacks(rules, at)
     basis = ""
-    called = next((one for one in force.call_ups.values() if _runs(one, incident_id)), None)
+    called = next((one for one in force.call_ups.values() if one.serves(incident_id)), None)
     if called is not None:
         basis = f"call-up {called.call_up_id}"
         lacks = () if called.overridden else lacks
@@ -401,21 +412,39 @@ def evolve(state: State, event: Event) -> State:
                 event.task,
                 bool(event.override_reason),
                 event.occurred_at,
+                called_for=event.incident_id,
             )
             return replace(state, call_ups={**state.call_ups, event.call_up_id: called})
-        case ForceStoodDown() | ForceCompensated():
+        case (
+            ForceCallUpMoved()
+            | ForceCallUpOutlasted()
+            | ForceCallUpResumed()
+            | ForceStoodDown()
+            | ForceCompensated()
+        ):
             return replace(state, call_ups=_after(state.call_ups, event))
         case _:
             assert_never(event)
 
 
 def _after(
-    call_ups: dict[str, CallUp], event: ForceStoodDown | ForceCompensated
+    call_ups: dict[str, CallUp],
+    event: ForceCallUpMoved
+    | ForceCallUpOutlasted
+    | ForceCallUpResumed
+    | ForceStoodDown
+    | ForceCompensated,
 ) -> dict[str, CallUp]:
     called = call_ups.get(event.call_up_id)
     if called is None:
         return call_ups
     match event:
+        case ForceCallUpMoved():
+            called = replace(called, incident_id=event.incident_id, outlasted_at=None)
+        case ForceCallUpOutlasted():
+            called = replace(called, outlasted_at=event.occurred_at)
+        case ForceCallUpResumed():
+            called = replace(called, outlasted_at=None)
         case ForceStoodDown():
             called = replace(called, stood_down_at=event.occurred_at)
         case ForceCompensated():
@@ -424,10 +453,6 @@ def _after(
         case _:
             assert_never(event)
     return {**call_ups, event.call_up_id: called}
-
-
-def _runs(called: CallUp, incident_id: str) -> bool:
-    return called.incident_id == incident_id and called.stood_down_at is None
 
 
 def _call_up(force_id: str, call_up_id: str, force: Force) -> CallUp:

@@ -97,4 +97,4 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             plots.apply(connection, recorded)
 
 
-RESOURCES = Projection(name="resources.v9", categories=CATEGORIES, tables=TABLES, apply=apply)
+RESOURCES = Projection(name="resources.v10", categories=CATEGORIES, tables=TABLES, apply=apply)

@@ -63,7 +63,7 @@ def _columns(expert: Expert) -> dict[str, Any]:
         "organisation": entry.organisation,
         "folded": tables.json(expert),
         "state": standing(expert).value,
-        "incident_id": running.called.incident_id if running else "",
+        "incident_id": running.incident_id if running else "",
         "placed_by": ARRIVAL if there else HOME,
         "latitude": place.latitude,
         "longitude": place.longitude,

@@ -76,6 +76,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
 
 def _columns(force: Force) -> dict[str, Any]:
     recognised, insured = force.recognised, force.insured
+    running = [one for one in force.call_ups.values() if one.runs]
     return {
         "responsible": force.registered.responsible,
         "contact": force.registered.contact,
@@ -85,4 +86,6 @@ def _columns(force: Force) -> dict[str, Any]:
         "insured_until": insured and micros(insured.valid_until),
         "approvals": tables.json(force.approvals),
         "call_ups": tables.json(force.call_ups),
+        "serving": tables.json(sorted({one.incident_id for one in running})),
+        "outlasting": tables.json(sorted({one.incident_id for one in running if one.outlasted_at})),
     }

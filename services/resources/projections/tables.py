@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Float,
     Index,
@@ -116,9 +117,18 @@ forces = Table(
     Column("insured_until", BigInteger),
     Column("approvals", Text, nullable=False),
     Column("call_ups", Text, nullable=False),
+    # The incidents that it is called up for now, and those of them that are over.
+    Column("serving", Text, nullable=False),
+    Column("outlasting", Text, nullable=False),
     *_trace(),
     Index("forces_by_position", "position"),
 )
+
+
+def serves(incident_id: str) -> ColumnElement[bool]:
+    """Return the condition that a force is called up for an incident now."""
+    return forces.c.serving.contains(f'"{incident_id}"', autoescape=True)
+
 
 depots = Table(
     "depots",

@@ -42,6 +42,14 @@ def of_expert(event: expert.Event) -> tuple[str, Message | None]:
             if event.place is not None:
                 place.write(arrived.place, event.place)
             return event.adcode, arrived
+        case expert.ExpertCallUpMoved():
+            return event.adcode, expert_pb.ExpertCallUpMoved(
+                expert_id=event.expert_id,
+                call_up_id=event.call_up_id,
+                from_incident_id=event.from_incident_id,
+                incident_id=event.incident_id,
+                occur_time=occur_time,
+            )
         case expert.ExpertReleased():
             return event.adcode, expert_pb.ExpertReleased(
                 expert_id=event.expert_id,

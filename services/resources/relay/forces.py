@@ -61,6 +61,29 @@ def of_force(event: force.Event) -> Message | None:
                 override_reason=event.override_reason,
                 occur_time=occur_time,
             )
+        case force.ForceCallUpMoved():
+            return force_pb.ForceCallUpMoved(
+                force_id=event.force_id,
+                call_up_id=event.call_up_id,
+                from_incident_id=event.from_incident_id,
+                incident_id=event.incident_id,
+                occur_time=occur_time,
+            )
+        case force.ForceCallUpOutlasted():
+            return force_pb.ForceCallUpOutlasted(
+                force_id=event.force_id,
+                name=event.name,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                occur_time=occur_time,
+            )
+        case force.ForceCallUpResumed():
+            return force_pb.ForceCallUpResumed(
+                force_id=event.force_id,
+                call_up_id=event.call_up_id,
+                incident_id=event.incident_id,
+                occur_time=occur_time,
+            )
         case force.ForceStoodDown():
             return force_pb.ForceStoodDown(
                 force_id=event.force_id,

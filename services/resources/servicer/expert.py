@@ -9,17 +9,20 @@ from anlan.resources.v1 import expert_service_pb2 as pb
 from anlan.resources.v1.expert_service_pb2_grpc import ExpertServiceServicer
 from services.resources.domain import expert
 from services.resources.domain.expert import Entry, Qualification
+from services.resources.policies.calling import Ended, Experts
 from services.resources.servicer.expert_reads import TYPES, ExpertReads
 from services.runtime import call
-from services.runtime.handle import CommandHandler, Written, derived_id
+from services.runtime.cause import Cause
+from services.runtime.handle import Written, derived_id
 from services.runtime.place import Regions
 from services.runtime.times import known, said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpertServicer(ExpertReads, ExpertServiceServicer):
-    experts: CommandHandler[expert.Command, expert.State, expert.Event]
+    experts: Experts
     regions: Regions
+    ended: Ended
 
     async def RegisterExpert(
         self, request: pb.RegisterExpertRequest, context: Any
@@ -86,6 +89,7 @@ class ExpertServicer(ExpertReads, ExpertServiceServicer):
             type=TYPES[request.type],
             task=request.task,
             ordered_by=request.ordered_by,
+            heard=await self.ended.heard(request.incident_id, self._cause(request)),
         )
         written = await self._handle(request, command, request.incident_id)
         return pb.CallUpExpertResponse(
@@ -120,7 +124,7 @@ class ExpertServicer(ExpertReads, ExpertServiceServicer):
             return ""
         named = request.call_up_id
         found = state.call_ups.get(named) if named else state.running
-        return found.called.incident_id if found else ""
+        return found.incident_id if found else ""
 
     def _said(self, request: Any) -> dict[str, Any]:
         return {
@@ -132,7 +136,11 @@ class ExpertServicer(ExpertReads, ExpertServiceServicer):
     async def _handle(
         self, request: Any, command: expert.Command, incident_id: str = ""
     ) -> Written:
+        cause = self._cause(request, incident_id)
+        return await self.experts.handle(request.expert_id, command, cause, etag=request.etag)
+
+    @staticmethod
+    def _cause(request: Any, incident_id: str = "") -> Cause:
         caller = call.current()
         story = incident_id or caller.correlation_id or request.expert_id
-        cause = caller.cause(request.request_id, story)
-        return await self.experts.handle(request.expert_id, command, cause, etag=request.etag)
+        return caller.cause(request.request_id, story)

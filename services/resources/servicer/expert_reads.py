@@ -171,7 +171,8 @@ def _call_up(one: CallUp) -> pb.ExpertCallUp:
     called = one.called
     message = pb.ExpertCallUp(
         call_up_id=called.call_up_id,
-        incident_id=called.incident_id,
+        incident_id=one.incident_id,
+        called_for_incident_id=called.incident_id,
         type=TYPE_NUMBERS[called.called_as],
         task=called.task,
         ordered_by=called.ordered_by,

@@ -8,9 +8,11 @@ from typing import Any
 from anlan.resources.v1 import force_service_pb2 as pb
 from anlan.resources.v1.force_service_pb2_grpc import ForceServiceServicer
 from services.resources.domain import force
+from services.resources.policies.calling import Ended
 from services.resources.servicer.force_reads import ForceReads
 from services.resources.servicer.unit_keeping import Forces
 from services.runtime import call
+from services.runtime.cause import Cause
 from services.runtime.handle import Written, derived_id
 from services.runtime.place import Regions
 from services.runtime.rejection import Invalid
@@ -21,6 +23,7 @@ from services.runtime.times import known, said
 class ForceServicer(ForceReads, ForceServiceServicer):
     forces: Forces
     regions: Regions
+    ended: Ended
 
     async def RegisterForce(
         self, request: pb.RegisterForceRequest, context: Any
@@ -134,6 +137,7 @@ class ForceServicer(ForceReads, ForceServiceServicer):
             task=request.task,
             override_reason=request.override_reason,
             rules=self.rules,
+            heard=await self.ended.heard(request.incident_id, self._cause(request)),
         )
         written = await self._handle(request, command, request.incident_id, request.etag)
         return pb.CallUpForceResponse(
@@ -190,7 +194,11 @@ class ForceServicer(ForceReads, ForceServiceServicer):
     async def _handle(
         self, request: Any, command: force.Command, incident_id: str = "", etag: str = ""
     ) -> Written:
+        cause = self._cause(request, incident_id)
+        return await self.forces.handle(request.force_id, command, cause, etag=etag)
+
+    @staticmethod
+    def _cause(request: Any, incident_id: str = "") -> Cause:
         caller = call.current()
         story = incident_id or caller.correlation_id or request.force_id
-        cause = caller.cause(request.request_id, story)
-        return await self.forces.handle(request.force_id, command, cause, etag=etag)
+        return caller.cause(request.request_id, story)

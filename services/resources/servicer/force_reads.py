@@ -18,12 +18,13 @@ from services.resources.projections.forces import (
     insured_of,
     recognised_of,
 )
-from services.resources.projections.tables import forces
+from services.resources.projections.tables import forces, serves
 from services.runtime import paging, reading, watching
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import NotFound
 from services.runtime.times import micros, of_micros, to_proto
 
+NONE = "[]"
 UNTIL = {RECOGNITION: forces.c.recognised_until, INSURANCE: forces.c.insured_until}
 
 
@@ -58,6 +59,10 @@ class ForceReads:
             statement = statement.where(forces.c.force_class == wanted.force_class)
         if wanted.adcode:
             statement = statement.where(reading.inside(forces.c.adcode, wanted.adcode))
+        if wanted.incident_id:
+            statement = statement.where(serves(wanted.incident_id))
+        if wanted.outlasting:
+            statement = statement.where(forces.c.outlasting != NONE)
         if after := paging.key(request.page_token, (str,)):
             statement = statement.where(forces.c.force_id > after[0])
         async with reading.rows(self.model, request.read, now) as (connection, seen):
@@ -181,6 +186,8 @@ def _call_up(called: CallUp) -> pb.CallUp:
     return pb.CallUp(
         call_up_id=called.call_up_id,
         incident_id=called.incident_id,
+        called_for_incident_id=called.called_for,
+        incident_end_time=to_proto(called.outlasted_at),
         task=called.task,
         overridden=called.overridden,
         call_time=to_proto(called.called_at),

@@ -26,7 +26,7 @@ from anlan.type.v1 import place_pb2 as anlan_dot_type_dot_v1_dot_place__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#anlan/events/v1/expert_events.proto\x12\x0f\x61nlan.events.v1\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0e\x45xpertCalledUp\x12\x11\n\texpert_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\ncall_up_id\x18\x03 \x01(\t\x12\x13\n\x0bincident_id\x18\x04 \x01(\t\x12\x11\n\tcalled_as\x18\x05 \x01(\t\x12\x0c\n\x04task\x18\x06 \x01(\t\x12\x12\n\nordered_by\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa0\x01\n\rExpertArrived\x12\x11\n\texpert_id\x18\x01 \x01(\t\x12\x12\n\ncall_up_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12#\n\x05place\x18\x04 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9a\x01\n\x0e\x45xpertReleased\x12\x11\n\texpert_id\x18\x01 \x01(\t\x12\x12\n\ncall_up_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12\x0c\n\x04\x63\x61me\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#anlan/events/v1/expert_events.proto\x12\x0f\x61nlan.events.v1\x1a\x19\x61nlan/type/v1/place.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n\x0e\x45xpertCalledUp\x12\x11\n\texpert_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\ncall_up_id\x18\x03 \x01(\t\x12\x13\n\x0bincident_id\x18\x04 \x01(\t\x12\x11\n\tcalled_as\x18\x05 \x01(\t\x12\x0c\n\x04task\x18\x06 \x01(\t\x12\x12\n\nordered_by\x18\x07 \x01(\t\x12.\n\noccur_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa0\x01\n\rExpertArrived\x12\x11\n\texpert_id\x18\x01 \x01(\t\x12\x12\n\ncall_up_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12#\n\x05place\x18\x04 \x01(\x0b\x32\x14.anlan.type.v1.Place\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x99\x01\n\x11\x45xpertCallUpMoved\x12\x11\n\texpert_id\x18\x01 \x01(\t\x12\x12\n\ncall_up_id\x18\x02 \x01(\t\x12\x18\n\x10\x66rom_incident_id\x18\x03 \x01(\t\x12\x13\n\x0bincident_id\x18\x04 \x01(\t\x12.\n\noccur_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9a\x01\n\x0e\x45xpertReleased\x12\x11\n\texpert_id\x18\x01 \x01(\t\x12\x12\n\ncall_up_id\x18\x02 \x01(\t\x12\x13\n\x0bincident_id\x18\x03 \x01(\t\x12\x0c\n\x04\x63\x61me\x18\x04 \x01(\x08\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12.\n\noccur_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,6 +37,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EXPERTCALLEDUP']._serialized_end=308
   _globals['_EXPERTARRIVED']._serialized_start=311
   _globals['_EXPERTARRIVED']._serialized_end=471
-  _globals['_EXPERTRELEASED']._serialized_start=474
-  _globals['_EXPERTRELEASED']._serialized_end=628
+  _globals['_EXPERTCALLUPMOVED']._serialized_start=474
+  _globals['_EXPERTCALLUPMOVED']._serialized_end=627
+  _globals['_EXPERTRELEASED']._serialized_start=630
+  _globals['_EXPERTRELEASED']._serialized_end=784
 # @@protoc_insertion_point(module_scope)

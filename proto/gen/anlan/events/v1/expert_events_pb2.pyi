@@ -93,6 +93,37 @@ class ExpertArrived(google.protobuf.message.Message):
 Global___ExpertArrived: typing_extensions.TypeAlias = ExpertArrived
 
 @typing.final
+class ExpertCallUpMoved(google.protobuf.message.Message):
+    """A call-up goes on for the incident into which its own was merged."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    EXPERT_ID_FIELD_NUMBER: builtins.int
+    CALL_UP_ID_FIELD_NUMBER: builtins.int
+    FROM_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    expert_id: builtins.str
+    call_up_id: builtins.str
+    from_incident_id: builtins.str
+    incident_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        expert_id: builtins.str = ...,
+        call_up_id: builtins.str = ...,
+        from_incident_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["call_up_id", b"call_up_id", "expert_id", b"expert_id", "from_incident_id", b"from_incident_id", "incident_id", b"incident_id", "occur_time", b"occur_time"]) -> None: ...
+
+Global___ExpertCallUpMoved: typing_extensions.TypeAlias = ExpertCallUpMoved
+
+@typing.final
 class ExpertReleased(google.protobuf.message.Message):
     """A call-up of an expert ended; they may never have come."""
 

@@ -220,6 +220,96 @@ class ForceCalledUp(google.protobuf.message.Message):
 Global___ForceCalledUp: typing_extensions.TypeAlias = ForceCalledUp
 
 @typing.final
+class ForceCallUpMoved(google.protobuf.message.Message):
+    """A call-up goes on for the incident into which its own was merged."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    CALL_UP_ID_FIELD_NUMBER: builtins.int
+    FROM_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    force_id: builtins.str
+    call_up_id: builtins.str
+    from_incident_id: builtins.str
+    incident_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        force_id: builtins.str = ...,
+        call_up_id: builtins.str = ...,
+        from_incident_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["call_up_id", b"call_up_id", "force_id", b"force_id", "from_incident_id", b"from_incident_id", "incident_id", b"incident_id", "occur_time", b"occur_time"]) -> None: ...
+
+Global___ForceCallUpMoved: typing_extensions.TypeAlias = ForceCallUpMoved
+
+@typing.final
+class ForceCallUpOutlasted(google.protobuf.message.Message):
+    """The incident is over, and the force still called up for it: a person stands it down."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    CALL_UP_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    force_id: builtins.str
+    name: builtins.str
+    call_up_id: builtins.str
+    incident_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        force_id: builtins.str = ...,
+        name: builtins.str = ...,
+        call_up_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["call_up_id", b"call_up_id", "force_id", b"force_id", "incident_id", b"incident_id", "name", b"name", "occur_time", b"occur_time"]) -> None: ...
+
+Global___ForceCallUpOutlasted: typing_extensions.TypeAlias = ForceCallUpOutlasted
+
+@typing.final
+class ForceCallUpResumed(google.protobuf.message.Message):
+    """The incident that a call-up had outlasted was opened again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FORCE_ID_FIELD_NUMBER: builtins.int
+    CALL_UP_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    force_id: builtins.str
+    call_up_id: builtins.str
+    incident_id: builtins.str
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        force_id: builtins.str = ...,
+        call_up_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["call_up_id", b"call_up_id", "force_id", b"force_id", "incident_id", b"incident_id", "occur_time", b"occur_time"]) -> None: ...
+
+Global___ForceCallUpResumed: typing_extensions.TypeAlias = ForceCallUpResumed
+
+@typing.final
 class ForceStoodDown(google.protobuf.message.Message):
     """A force was stood down."""
 

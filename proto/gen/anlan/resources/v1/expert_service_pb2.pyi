@@ -116,14 +116,18 @@ class ExpertCallUp(google.protobuf.message.Message):
     ARRIVAL_PLACE_FIELD_NUMBER: builtins.int
     RELEASE_TIME_FIELD_NUMBER: builtins.int
     RELEASE_REASON_FIELD_NUMBER: builtins.int
+    CALLED_FOR_INCIDENT_ID_FIELD_NUMBER: builtins.int
     call_up_id: builtins.str
     incident_id: builtins.str
+    """The incident that it serves, or served at its end."""
     type: Global___ExpertType.ValueType
     task: builtins.str
     ordered_by: builtins.str
     """Whose order it was; `called_by` is who said so here."""
     called_by: builtins.str
     release_reason: builtins.str
+    called_for_incident_id: builtins.str
+    """The incident that it was made for; another than incident_id if that was merged since."""
     @property
     def call_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -150,9 +154,10 @@ class ExpertCallUp(google.protobuf.message.Message):
         arrival_place: anlan.type.v1.place_pb2.Place | None = ...,
         release_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         release_reason: builtins.str = ...,
+        called_for_incident_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["arrival_place", b"arrival_place", "arrive_time", b"arrive_time", "call_time", b"call_time", "release_time", b"release_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["arrival_place", b"arrival_place", "arrive_time", b"arrive_time", "call_time", b"call_time", "call_up_id", b"call_up_id", "called_by", b"called_by", "incident_id", b"incident_id", "ordered_by", b"ordered_by", "release_reason", b"release_reason", "release_time", b"release_time", "task", b"task", "type", b"type"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["arrival_place", b"arrival_place", "arrive_time", b"arrive_time", "call_time", b"call_time", "call_up_id", b"call_up_id", "called_by", b"called_by", "called_for_incident_id", b"called_for_incident_id", "incident_id", b"incident_id", "ordered_by", b"ordered_by", "release_reason", b"release_reason", "release_time", b"release_time", "task", b"task", "type", b"type"]) -> None: ...
 
 Global___ExpertCallUp: typing_extensions.TypeAlias = ExpertCallUp
 

@@ -153,12 +153,17 @@ class CallUp(google.protobuf.message.Message):
     STAND_DOWN_TIME_FIELD_NUMBER: builtins.int
     COMPENSATIONS_FIELD_NUMBER: builtins.int
     COMPENSATED_FEN_FIELD_NUMBER: builtins.int
+    CALLED_FOR_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_END_TIME_FIELD_NUMBER: builtins.int
     call_up_id: builtins.str
     incident_id: builtins.str
+    """The incident that it serves, or served at its end."""
     task: builtins.str
     overridden: builtins.bool
     """It lacked something that is required, and was called up all the same."""
     compensated_fen: builtins.int
+    called_for_incident_id: builtins.str
+    """The incident that it was made for; another than incident_id if that was merged since."""
     @property
     def call_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     @property
@@ -167,6 +172,12 @@ class CallUp(google.protobuf.message.Message):
 
     @property
     def compensations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Compensation]: ...
+    @property
+    def incident_end_time(self) -> google.protobuf.timestamp_pb2.Timestamp:
+        """When its incident ended while it ran: somebody has to stand the force down.  Absent while the
+        incident goes on.
+        """
+
     def __init__(
         self,
         *,
@@ -178,9 +189,11 @@ class CallUp(google.protobuf.message.Message):
         stand_down_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         compensations: collections.abc.Iterable[Global___Compensation] | None = ...,
         compensated_fen: builtins.int = ...,
+        called_for_incident_id: builtins.str = ...,
+        incident_end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["call_time", b"call_time", "stand_down_time", b"stand_down_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["call_time", b"call_time", "call_up_id", b"call_up_id", "compensated_fen", b"compensated_fen", "compensations", b"compensations", "incident_id", b"incident_id", "overridden", b"overridden", "stand_down_time", b"stand_down_time", "task", b"task"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["call_time", b"call_time", "incident_end_time", b"incident_end_time", "stand_down_time", b"stand_down_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["call_time", b"call_time", "call_up_id", b"call_up_id", "called_for_incident_id", b"called_for_incident_id", "compensated_fen", b"compensated_fen", "compensations", b"compensations", "incident_end_time", b"incident_end_time", "incident_id", b"incident_id", "overridden", b"overridden", "stand_down_time", b"stand_down_time", "task", b"task"]) -> None: ...
 
 Global___CallUp: typing_extensions.TypeAlias = CallUp
 
@@ -880,19 +893,27 @@ class ForceFilter(google.protobuf.message.Message):
     FORCE_CLASS_FIELD_NUMBER: builtins.int
     ADCODE_FIELD_NUMBER: builtins.int
     LACKING_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    OUTLASTING_FIELD_NUMBER: builtins.int
     force_class: builtins.str
     adcode: builtins.str
     """Of this region or inside it."""
     lacking: builtins.bool
     """Only forces that lack something that their class requires."""
+    incident_id: builtins.str
+    """Called up for this incident now."""
+    outlasting: builtins.bool
+    """Only forces that are still called up for an incident that is over."""
     def __init__(
         self,
         *,
         force_class: builtins.str = ...,
         adcode: builtins.str = ...,
         lacking: builtins.bool = ...,
+        incident_id: builtins.str = ...,
+        outlasting: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "force_class", b"force_class", "lacking", b"lacking"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["adcode", b"adcode", "force_class", b"force_class", "incident_id", b"incident_id", "lacking", b"lacking", "outlasting", b"outlasting"]) -> None: ...
 
 Global___ForceFilter: typing_extensions.TypeAlias = ForceFilter
 
