@@ -90,10 +90,14 @@ ROLL_CALL_CODEC: Codec[roll_call.Event] = Codec(
         "RollCallOverdue.v1": roll_call.RollCallOverdue,
         "RollCallCompleted.v1": roll_call.RollCallCompleted,
         "RollCallEnded.v1": roll_call.RollCallEnded,
+        "RollCallMoved.v1": roll_call.RollCallMoved,
     }
 )
 WITHDRAWAL_CODEC: Codec[withdrawal.Event] = Codec(
-    {"WithdrawalOrdered.v1": withdrawal.WithdrawalOrdered}
+    {
+        "WithdrawalOrdered.v1": withdrawal.WithdrawalOrdered,
+        "WithdrawalMoved.v1": withdrawal.WithdrawalMoved,
+    }
 )
 PLANNED_START_CODEC: Codec[planned_start.Event] = Codec(
     {"StartPlanned.v1": planned_start.StartPlanned}

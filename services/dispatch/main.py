@@ -53,6 +53,7 @@ from services.dispatch.policies.incidents import Incidents
 from services.dispatch.policies.lending import Lending
 from services.dispatch.policies.moving import Moving
 from services.dispatch.policies.needs import Needs
+from services.dispatch.policies.open_work import OpenWork
 from services.dispatch.policies.preplanned import PreplannedClock
 from services.dispatch.policies.recommending import Recommending
 from services.dispatch.policies.releasing import Releasing
@@ -142,7 +143,14 @@ async def wired(
         store=store, assignments=assignments, incidents=known, sending=sending
     )
     aids = CommandHandler(store, AID)
-    following = Moving(store=store, assignments=assignments, aids=aids, refs=refs, model=model)
+    following = Moving(
+        assignments=assignments,
+        aids=aids,
+        roll_calls=calls,
+        withdrawals=withdrawals,
+        refs=refs,
+        work=OpenWork(store, model),
+    )
     lent = Lending(aids=aids, units=units)
     aid_due = clocks.AidClock(store, aids)
     regions = reference.load(settings.reference, "regions", Regions)
@@ -213,14 +221,6 @@ async def wired(
             source="/anlan/dispatch",
         )
 
-    async def on_incident(delivered: Delivered) -> None:
-        await known.on_event(delivered.event)
-        await following.on_incident(delivered.event)
-
-    async def on_hold(delivered: Delivered) -> None:
-        await letting_go.on_hold(delivered.event)
-        await following.on_hold(delivered.event)
-
     def on_broker(js: broker.JetStream) -> list[Coroutine[Any, Any, None]]:
         return [
             publish(js),
@@ -230,7 +230,7 @@ async def wired(
                 stream="ANLAN_COMMAND",
                 durable="dispatch_incidents",
                 subjects=incidents.SUBJECTS,
-                react=on_incident,
+                react=told(known.on_event, following.on_incident),
             ),
             inbox(
                 js=js,
@@ -263,9 +263,23 @@ async def wired(
             inbox(
                 js=js,
                 stream=STREAM,
+                durable="dispatch_moved",
+                subjects=moving.MOVED_SUBJECTS,
+                react=told(following.on_moved),
+            ),
+            inbox(
+                js=js,
+                stream=STREAM,
+                durable="dispatch_roll_calls",
+                subjects=moving.ROLL_CALL_SUBJECTS,
+                react=told(following.on_roll_call),
+            ),
+            inbox(
+                js=js,
+                stream=STREAM,
                 durable="dispatch_withdrawals",
                 subjects=withdrawing.SUBJECTS,
-                react=told(pulling_back.on_ordered),
+                react=told(pulling_back.on_ordered, following.on_withdrawal),
             ),
             inbox(
                 js=js,
@@ -279,7 +293,7 @@ async def wired(
                 stream="ANLAN_RESOURCES",
                 durable="dispatch_holds",
                 subjects=releasing.HOLD_SUBJECTS,
-                react=on_hold,
+                react=told(letting_go.on_hold, following.on_hold),
             ),
         ]
 
@@ -338,11 +352,14 @@ def _add_run_cards(
     )
 
 
-def told(react: Callable[[Recorded], Awaitable[None]]) -> Callable[[Delivered], Awaitable[None]]:
-    """Return what reacts to a delivery as ``react`` does to the event in it."""
+def told(
+    *reacting: Callable[[Recorded], Awaitable[None]],
+) -> Callable[[Delivered], Awaitable[None]]:
+    """Return what reacts to a delivery as each of ``reacting`` in turn does to the event in it."""
 
     async def on(delivered: Delivered) -> None:
-        await react(delivered.event)
+        for react in reacting:
+            await react(delivered.event)
 
     return on
 

@@ -21,7 +21,6 @@ from services.dispatch.codec import (
     RUN_CARD_CODEC,
     WITHDRAWAL_CODEC,
 )
-from services.dispatch.domain import withdrawal
 from services.dispatch.domain.events import Stage
 from services.dispatch.domain.recommendation.decider import RecommendationMade
 from services.dispatch.projections import DISPATCH, apply
@@ -37,6 +36,7 @@ from services.dispatch.projections.tables import (
     OVERDUE,
     PLANNED,
     ROLL_CALLS,
+    WITHDRAWALS,
 )
 from services.runtime.codec import Codec
 from services.runtime.readmodel import ReadModel
@@ -70,15 +70,18 @@ from tests.dispatch.facts import (
     transporting,
     withdrawn,
 )
-from tests.dispatch.test_refusals import called, ended_call, pull_all, started
+from tests.dispatch.test_refusals import called, ended_call, started
 from tests.dispatch.test_roll_call_domain import (
     accounted,
     completed,
     missing,
+    moved_order,
+    ordered,
     others_accounted,
     overdue,
     short,
 )
+from tests.dispatch.test_roll_call_domain import moved as moved_call
 from tests.readmodels import following
 
 CODECS: dict[str, Codec[Any]] = {
@@ -92,15 +95,8 @@ CODECS: dict[str, Codec[Any]] = {
 }
 OUT = (requested, dispatched, acknowledged, en_route, on_scene)
 BACK = replace(en_route, occurred_at=overridden.occurred_at)
-ordered = withdrawal.WithdrawalOrdered(
-    withdrawal_id="w1",
-    incident_id="i1",
-    adcode=pull_all.adcode,
-    assignment_ids=("pulled",),
-    reason=pull_all.reason,
-    ordered_by="diao.lin",
-    occurred_at=NOW,
-)
+overdue_there = replace(overdue, incident_id="i2", silent=("rescue-1",))
+PULLED = replace(ordered, assignment_ids=("pulled",))
 HISTORIES: dict[str, Sequence[Any]] = {
     "assignment-whole": (*OUT, staged, acted, transporting, at_destination, cleared),
     "assignment-danger": (*OUT, mayday),
@@ -119,7 +115,9 @@ HISTORIES: dict[str, Sequence[Any]] = {
     "roll_call-short": (called, overdue, short, missing),
     "roll_call-whole": (called, short, missing, others_accounted, accounted, completed),
     "roll_call-ended": (called, accounted, ended_call),
-    "withdrawal-w1": (ordered,),
+    "roll_call-followed": (called, short, missing, moved_call, overdue_there),
+    "withdrawal-w1": (PULLED,),
+    "withdrawal-w2": (ordered, moved_order),
     "runcard-draft": (drafted, replace(revised, version=1)),
     "runcard-force": (drafted, published, revised),
     "runcard-second": (drafted, published, revised, replace(published, version=2, supersedes=1)),
@@ -138,6 +136,8 @@ def named(stream: str, event: Any) -> Any:
         return replace(event, run_card_id=key)
     if category == "assignment":
         return replace(event, assignment_id=key)
+    if category == "withdrawal":
+        return replace(event, withdrawal_id=key)
     return replace(event, roll_call_id=key) if category == "roll_call" else event
 
 
@@ -178,7 +178,7 @@ def rows() -> dict[str, dict[str, Any]]:
             apply(connection, recorded)
         return {
             table.name: {row[0]: row for row in connection.execute(select(table))}
-            for table in (ASSIGNMENTS, ROLL_CALLS, RUN_CARDS, RECOMMENDATIONS, AID)
+            for table in (ASSIGNMENTS, ROLL_CALLS, WITHDRAWALS, RUN_CARDS, RECOMMENDATIONS, AID)
         }
 
 
@@ -240,6 +240,21 @@ def test_rows_of_roll_calls_count_the_newest_answers(rows: dict[str, dict[str, A
         0,
     )
     assert (found["ended"].state, found["ended"].end_reason) == (ENDED, ended_call.reason)
+
+
+def test_rows_of_roll_calls_that_followed_a_merge_say_so_and_are_else_what_they_were(
+    rows: dict[str, dict[str, Any]],
+) -> None:
+    stays, followed = rows["roll_call"]["short"], rows["roll_call"]["followed"]
+    assert (stays.incident_id, stays.from_incident_id) == ("i1", "")
+    assert (followed.incident_id, followed.from_incident_id) == ("i2", "i1")
+    for same in ("state", "units", "silent", "missing", "overdue", "started_at", "due_at"):
+        assert getattr(followed, same) == getattr(stays, same)
+
+
+def test_rows_of_orders_say_for_which_incident_they_stand(rows: dict[str, dict[str, Any]]) -> None:
+    found = rows["withdrawal"]
+    assert (found["w1"].incident_id, found["w2"].incident_id) == ("i1", "i2")
 
 
 def test_rows_of_run_cards_show_the_version_in_force(rows: dict[str, dict[str, Any]]) -> None:

@@ -281,13 +281,17 @@ ended_call = roll_call.RollCallEnded(
     occurred_at=end_call.occurred_at,
 )
 
+move_call = roll_call.MoveRollCall(
+    roll_call_id="c1", sources=frozenset({"i1"}), incident_id="i2", occurred_at=minute(2)
+)
+
 
 def of_roll_calls() -> Iterator[tuple[Any, str]]:
     given = given_call
     yield given(called).when(start_call), "ROLL_CALL_EXISTS"
     yield given().when(replace(start_call, by=NEIGHBOUR)), "OUTSIDE_JURISDICTION"
     yield given().when(replace(start_call, units=())), "NOBODY_TO_CALL"
-    for command in (all_here, ring_call, end_call):
+    for command in (all_here, ring_call, end_call, move_call):
         yield given().when(command), "NO_SUCH_ROLL_CALL"
     for act in (all_here, end_call):
         yield given(called).when(replace(act, by=NEIGHBOUR)), "OUTSIDE_JURISDICTION"
@@ -306,6 +310,13 @@ pull_all = withdrawal.OrderWithdrawal(
     assignment_ids=("a1", "a2"),
     reason="随时溃口",
     occurred_at=NOW,
+)
+move_pull = withdrawal.MoveWithdrawal(
+    withdrawal_id="w1",
+    sources=frozenset({"i1"}),
+    incident_id="i2",
+    still_in=("a2",),
+    occurred_at=minute(2),
 )
 start = planned_start.PlanStart(
     by=DISPATCHER,
@@ -342,6 +353,7 @@ def of_withdrawals() -> Iterator[tuple[Any, str]]:
     given = given_withdrawal
     yield given().when(replace(pull_all, by=NEIGHBOUR)), "OUTSIDE_JURISDICTION"
     yield given().when(replace(pull_all, assignment_ids=())), "NOBODY_TO_WITHDRAW"
+    yield given().when(move_pull), "NO_SUCH_WITHDRAWAL"
 
 
 def of_planned_starts() -> Iterator[tuple[Any, str]]:

@@ -21,6 +21,8 @@ from tests.dispatch.test_refusals import (
     given_call,
     given_start,
     given_withdrawal,
+    move_call,
+    move_pull,
     pull_all,
     ring_call,
     start,
@@ -48,6 +50,32 @@ others_accounted = replace(accounted, unit_id="rescue-1", expected=12, present=1
 completed = roll_call.RollCallCompleted(**ABOUT, people=18, occurred_at=minute(1))
 overdue = roll_call.RollCallOverdue(
     **ABOUT, silent=("boat-1", "rescue-1"), due_at=called.due_at, occurred_at=called.due_at
+)
+moved = roll_call.RollCallMoved(
+    **(ABOUT | {"incident_id": "i2"}),
+    from_incident_id="i1",
+    silent=("boat-1", "rescue-1"),
+    missing=0,
+    due_at=called.due_at,
+    occurred_at=minute(2),
+)
+ordered = withdrawal.WithdrawalOrdered(
+    withdrawal_id="w1",
+    incident_id="i1",
+    adcode=pull_all.adcode,
+    assignment_ids=("a1", "a2"),
+    reason=pull_all.reason,
+    ordered_by=DISPATCHER.subject,
+    occurred_at=pull_all.occurred_at,
+)
+moved_order = withdrawal.WithdrawalMoved(
+    withdrawal_id="w1",
+    incident_id="i2",
+    adcode=pull_all.adcode,
+    from_incident_id="i1",
+    assignment_ids=("a2",),
+    reason=pull_all.reason,
+    occurred_at=minute(2),
 )
 
 
@@ -89,6 +117,31 @@ def test_somebody_answers_for_an_end_with_people_missing() -> None:
     )
 
 
+def test_it_follows_its_incident_as_it_stands() -> None:
+    there: dict[str, Any] = {"incident_id": "i2"}
+    given_call(called).when(move_call).then(moved)
+    given_call(called, short, missing).when(move_call).then(
+        replace(moved, silent=("rescue-1",), missing=2)
+    )
+    given_call(called, overdue).when(move_call).then(moved)
+    given_call(called, moved).when(ring_call).then(replace(overdue, **there))
+    given_call(called, overdue, moved).when(ring_call).then()
+    given_call(called, accounted, moved).when(others_here).then(
+        replace(others_accounted, **there), replace(completed, **there)
+    )
+    given_call(called, moved).when(two_gone).then(
+        replace(short, **there), replace(missing, **there)
+    )
+    given_call(called, moved).when(end_call).then(replace(ended_call, **there))
+
+
+def test_what_is_over_or_elsewhere_follows_nobody() -> None:
+    given_call(called, ended_call).when(move_call).then()
+    given_call(called, accounted, others_accounted, completed).when(move_call).then()
+    given_call(called, moved).when(move_call).then()
+    given_call(called).when(replace(move_call, sources=frozenset({"i9"}))).then()
+
+
 class Counting(RuleBasedStateMachine):
     """Answers in any order, again and corrected: complete exactly when all are there."""
 
@@ -122,6 +175,17 @@ class Counting(RuleBasedStateMachine):
     def ring(self) -> None:
         self.do(ring_call)
 
+    @rule(onwards=st.integers(1, 4), back=st.integers(1, 4))
+    def merge(self, onwards: int, back: int) -> None:
+        """News of merges come in any order; only those of where it is are about it."""
+        assert self.state is not None
+        before = self.state
+        command = replace(
+            move_call, sources=frozenset({f"i{back}"}) - {f"i{onwards}"}, incident_id=f"i{onwards}"
+        )
+        assert self.do(command)
+        assert replace(self.state, incident_id=before.incident_id) == before
+
     @rule(seldom=st.integers(0, 9))
     def end(self, seldom: int) -> None:
         if seldom == 0:
@@ -136,6 +200,15 @@ class Counting(RuleBasedStateMachine):
         assert len(over) <= 1
         assert sum(isinstance(one, roll_call.RollCallOverdue) for one in self.past) <= 1
 
+    @invariant()
+    def every_fact_is_of_the_incident_that_it_then_was_for(self) -> None:
+        here = "i1"
+        for fact in self.past:
+            if isinstance(fact, roll_call.RollCallMoved):
+                assert (fact.from_incident_id, fact.due_at) == (here, called.due_at)
+                here = fact.incident_id
+            assert fact.incident_id == here
+
 
 Counting.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
 TestCounting = Counting.TestCase
@@ -145,17 +218,20 @@ TestCounting = Counting.TestCase
 
 
 def test_a_withdrawal_is_ordered_whole_and_once() -> None:
-    ordered = withdrawal.WithdrawalOrdered(
-        withdrawal_id="w1",
-        incident_id="i1",
-        adcode=pull_all.adcode,
-        assignment_ids=("a1", "a2"),
-        reason=pull_all.reason,
-        ordered_by=DISPATCHER.subject,
-        occurred_at=pull_all.occurred_at,
-    )
     given_withdrawal().when(pull_all).then(ordered)
     given_withdrawal(ordered).when(pull_all).then()
+
+
+def test_an_order_follows_its_incident_while_somebody_whom_it_covers_is_in() -> None:
+    given_withdrawal(ordered).when(move_pull).then(moved_order)
+    given_withdrawal(ordered).when(replace(move_pull, still_in=("a9", "a2"))).then(moved_order)
+    given_withdrawal(ordered).when(replace(move_pull, still_in=())).then()
+    given_withdrawal(ordered).when(replace(move_pull, still_in=("a9",))).then()
+    given_withdrawal(ordered, moved_order).when(move_pull).then()
+    onwards = replace(move_pull, sources=frozenset({"i2"}), incident_id="i3")
+    given_withdrawal(ordered, moved_order).when(onwards).then(
+        replace(moved_order, from_incident_id="i2", incident_id="i3")
+    )
 
 
 def test_a_start_is_at_the_cards_time_unless_somebody_says_another() -> None:

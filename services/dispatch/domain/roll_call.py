@@ -64,7 +64,17 @@ class EndRollCall:
     occurred_at: datetime
 
 
-Command = StartRollCall | AnswerRollCall | RaiseRollCallOverdue | EndRollCall
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRollCall:
+    """It follows its incident, one of ``sources``, which was merged into ``incident_id``."""
+
+    roll_call_id: str
+    sources: frozenset[str]
+    incident_id: str
+    occurred_at: datetime
+
+
+Command = StartRollCall | AnswerRollCall | RaiseRollCallOverdue | EndRollCall | MoveRollCall
 
 
 # Events.
@@ -145,6 +155,23 @@ class RollCallEnded:
     occurred_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollCallMoved:
+    """It goes on for ``incident_id``: the same units, the same answers, the same time.
+
+    ``silent`` and ``missing`` are how it stood, for those who take it over.
+    """
+
+    roll_call_id: str
+    incident_id: str
+    adcode: str
+    from_incident_id: str
+    silent: tuple[str, ...]
+    missing: int
+    due_at: datetime
+    occurred_at: datetime
+
+
 Event = (
     RollCallStarted
     | UnitAccounted
@@ -152,6 +179,7 @@ Event = (
     | RollCallOverdue
     | RollCallCompleted
     | RollCallEnded
+    | RollCallMoved
 )
 
 
@@ -171,9 +199,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """``answers`` by unit, the newest of each."""
+    """``incident_id`` is the one that it is for now; ``answers`` by unit, the newest of each."""
 
     started: RollCallStarted
+    incident_id: str
     answers: dict[str, Answer] = field(default_factory=dict)
     overdue: bool = False
     over: bool = False
@@ -202,6 +231,8 @@ def decide(command: Command, state: State) -> list[Event]:
             return raise_overdue(command, _there(command.roll_call_id, state))
         case EndRollCall():
             return end(command, _own(command, state))
+        case MoveRollCall():
+            return move(command, _there(command.roll_call_id, state))
         case _:
             assert_never(command)
 
@@ -210,9 +241,9 @@ def start(command: StartRollCall, state: State) -> list[Event]:
     if state is not None:
         raise AlreadyExists(
             "ROLL_CALL_EXISTS",
-            f"{command.roll_call_id} calls the roll of {state.started.incident_id}",
+            f"{command.roll_call_id} calls the roll of {state.incident_id}",
             roll_call_id=command.roll_call_id,
-            incident_id=state.started.incident_id,
+            incident_id=state.incident_id,
         )
     _within(command.by, command.adcode)
     if not command.units:
@@ -255,7 +286,7 @@ def answer(command: AnswerRollCall, state: Running) -> list[Event]:
     if state.answers.get(command.unit_id) == said:
         return []
     _require_running(state)
-    about = _about(state.started)
+    about = _about(state)
     accounted = UnitAccounted(
         **about,
         unit_id=command.unit_id,
@@ -288,7 +319,7 @@ def raise_overdue(command: RaiseRollCallOverdue, state: Running) -> list[Event]:
         return []
     return [
         RollCallOverdue(
-            **_about(state.started),
+            **_about(state),
             silent=state.silent,
             due_at=command.due_at,
             occurred_at=command.due_at,
@@ -300,7 +331,7 @@ def end(command: EndRollCall, state: Running) -> list[Event]:
     _require_running(state)
     return [
         RollCallEnded(
-            **_about(state.started),
+            **_about(state),
             silent=state.silent,
             missing=state.missing,
             reason=command.reason,
@@ -310,10 +341,26 @@ def end(command: EndRollCall, state: Running) -> list[Event]:
     ]
 
 
+def move(command: MoveRollCall, state: Running) -> list[Event]:
+    """Let it follow its incident; what is over stays with the one that it was for."""
+    if state.over or state.incident_id not in command.sources:
+        return []
+    return [
+        RollCallMoved(
+            **(_about(state) | {"incident_id": command.incident_id}),
+            from_incident_id=state.incident_id,
+            silent=state.silent,
+            missing=state.missing,
+            due_at=state.started.due_at,
+            occurred_at=command.occurred_at,
+        )
+    ]
+
+
 def evolve(state: State, event: Event) -> State:
     """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
     if isinstance(event, RollCallStarted):
-        return Running(event)
+        return Running(event, event.incident_id)
     if state is None:
         return None
     match event:
@@ -328,15 +375,17 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, overdue=True)
         case RollCallCompleted() | RollCallEnded():
             return replace(state, over=True)
+        case RollCallMoved():
+            return replace(state, incident_id=event.incident_id)
         case _:
             assert_never(event)
 
 
-def _about(started: RollCallStarted) -> dict[str, str]:
+def _about(state: Running) -> dict[str, str]:
     return {
-        "roll_call_id": started.roll_call_id,
-        "incident_id": started.incident_id,
-        "adcode": started.adcode,
+        "roll_call_id": state.started.roll_call_id,
+        "incident_id": state.incident_id,
+        "adcode": state.started.adcode,
     }
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import assert_never
 
 from services.runtime.actor import Actor
-from services.runtime.rejection import Forbidden, Rejection
+from services.runtime.rejection import Forbidden, NotFound, Rejection
+
+# Commands.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,26 @@ class OrderWithdrawal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveWithdrawal:
+    """It follows its incident, one of ``sources``, which was merged into ``incident_id``.
+
+    ``still_in`` are those of its assignments that are not over and of either incident.
+    """
+
+    withdrawal_id: str
+    sources: frozenset[str]
+    incident_id: str
+    still_in: tuple[str, ...]
+    occurred_at: datetime
+
+
+Command = OrderWithdrawal | MoveWithdrawal
+
+
+# Events.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WithdrawalOrdered:
     withdrawal_id: str
     incident_id: str
@@ -31,13 +54,41 @@ class WithdrawalOrdered:
     occurred_at: datetime
 
 
-Command = OrderWithdrawal
-Event = WithdrawalOrdered
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawalMoved:
+    """It stands for ``incident_id``, for whom it covered and for nobody else.
+
+    ``assignment_ids`` are those who were still in: left to people, or not told yet.
+    """
+
+    withdrawal_id: str
+    incident_id: str
+    adcode: str
+    from_incident_id: str
+    assignment_ids: tuple[str, ...]
+    reason: str
+    occurred_at: datetime
+
+
+Event = WithdrawalOrdered | WithdrawalMoved
+
+# The order as it was given, for the incident that it is for now.
 State = WithdrawalOrdered | None
 INITIAL: State = None
 
 
 def decide(command: Command, state: State) -> list[Event]:
+    """Return the facts a command adds, or raise the rule it breaks."""
+    match command:
+        case OrderWithdrawal():
+            return order(command, state)
+        case MoveWithdrawal():
+            return move(command, state)
+        case _:
+            assert_never(command)
+
+
+def order(command: OrderWithdrawal, state: State) -> list[Event]:
     """Return the order; given once."""
     if state is not None:
         return []
@@ -69,5 +120,36 @@ def decide(command: Command, state: State) -> list[Event]:
     ]
 
 
-def evolve(_: State, event: Event) -> State:
-    return event
+def move(command: MoveWithdrawal, state: State) -> list[Event]:
+    """Let it follow its incident while somebody is still in; what is done stays where it was."""
+    if state is None:
+        raise NotFound(
+            "NO_SUCH_WITHDRAWAL",
+            f"no withdrawal {command.withdrawal_id}",
+            withdrawal_id=command.withdrawal_id,
+        )
+    still_in = tuple(one for one in state.assignment_ids if one in command.still_in)
+    if state.incident_id not in command.sources or not still_in:
+        return []
+    return [
+        WithdrawalMoved(
+            withdrawal_id=state.withdrawal_id,
+            incident_id=command.incident_id,
+            adcode=state.adcode,
+            from_incident_id=state.incident_id,
+            assignment_ids=still_in,
+            reason=state.reason,
+            occurred_at=command.occurred_at,
+        )
+    ]
+
+
+def evolve(state: State, event: Event) -> State:
+    """Fold one fact into the state.  Total: it may neither raise nor read a clock."""
+    match event:
+        case WithdrawalOrdered():
+            return event
+        case WithdrawalMoved():
+            return state and replace(state, incident_id=event.incident_id)
+        case _:
+            assert_never(event)

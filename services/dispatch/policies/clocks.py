@@ -105,9 +105,11 @@ class RollCallClock:
         self._roll_calls = roll_calls
 
     async def ring(self, roll_call_id: str, due_at: datetime) -> Written:
-        """Tell that not every unit has answered, in the story and exercise of the call."""
+        """Tell that not every unit has answered, in the story and exercise that the call is in."""
         [started, *_] = await self._store.read(f"{ROLL_CALL.category}-{roll_call_id}")
         cause = Cause.reaction(started, "dispatch.on_roll_call_due")
+        if state := await self._roll_calls.state(roll_call_id):
+            cause = cause.about(state.incident_id)
         command = RaiseRollCallOverdue(roll_call_id=roll_call_id, due_at=due_at)
         return await self._roll_calls.handle(roll_call_id, command, _by_clock(cause))
 
@@ -118,9 +120,11 @@ class OverdueClock:
         self._assignments = assignments
 
     async def ring(self, assignment_id: str, due_at: datetime) -> Written:
-        """Tell that nobody acknowledged in time, in the same story and exercise as the order."""
+        """Tell that nobody acknowledged in time, in the story and exercise that the order is in."""
         [intent, *_] = await self._store.read(f"assignment-{assignment_id}")
         cause = Cause.reaction(intent, "dispatch.on_acknowledgement_due")
+        if state := await self._assignments.state(assignment_id):
+            cause = cause.about(state.order.incident_id)
         command = RaiseOverdue(assignment_id=assignment_id, due_at=due_at)
         return await self._assignments.handle(assignment_id, command, _by_clock(cause))
 

@@ -188,13 +188,7 @@ def _same_exercise(found: Incident, incident_id: str, cause: Cause) -> None:
 
 def _for(found: Incident, incident_id: str, cause: Cause) -> Incident:
     _same_exercise(found, incident_id, cause)
-    if found.replaced_by:
-        raise Rejection(
-            "INCIDENT_MERGED",
-            f"incident {incident_id} was merged into {found.replaced_by}: send units to that one",
-            incident_id=incident_id,
-            into_incident_id=found.replaced_by,
-        )
+    not_merged(found, incident_id, "send units to that one")
     if not found.is_open:
         raise Rejection(
             "INCIDENT_CLOSED",
@@ -202,6 +196,17 @@ def _for(found: Incident, incident_id: str, cause: Cause) -> Incident:
             incident_id=incident_id,
         )
     return found
+
+
+def not_merged(found: Incident, incident_id: str, instead: str) -> None:
+    """Refuse one that was merged, and say into which and what to do ``instead``."""
+    if found.replaced_by:
+        raise Rejection(
+            "INCIDENT_MERGED",
+            f"incident {incident_id} was merged into {found.replaced_by}: {instead}",
+            incident_id=incident_id,
+            into_incident_id=found.replaced_by,
+        )
 
 
 def _place(message: Any) -> Place:

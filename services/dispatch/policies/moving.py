@@ -1,7 +1,9 @@
-"""Whenever an incident is merged or split its assignments follow, and its mutual aid a merge.
+"""Whenever an incident is merged its open work follows, and of a split what the split names.
 
-News of a merge find what was asked for before them.  Who asks for a unit at an incident whose merge
-dispatch has not heard of yet is found when the unit is held; who asks for aid, when that is told.
+Its work: assignments, mutual aid, roll calls, orders to withdraw.  News of a merge find what was
+begun before them.  What is begun at an incident whose merge dispatch has not heard of yet is found
+when its own news come round, and so is what was moved to an incident that was merged in the
+meantime; who asks for a unit there is found when the unit is held.
 """
 
 from __future__ import annotations
@@ -9,37 +11,59 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
-
+from anlan.events.v1 import accountability_events_pb2 as accountability_pb
 from anlan.events.v1 import aid_events_pb2 as aid_pb
+from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import link_events_pb2 as pb
 from anlan.events.v1 import unit_events_pb2 as unit_pb
-from services.dispatch import codec
 from services.dispatch.domain import assignment, incident_ref
 from services.dispatch.domain.aid.commands import MoveAid
+from services.dispatch.domain.roll_call import MoveRollCall
+from services.dispatch.domain.withdrawal import MoveWithdrawal
+from services.dispatch.policies.clocks import RollCalls
 from services.dispatch.policies.lending import Aids
+from services.dispatch.policies.open_work import OpenWork
 from services.dispatch.policies.releasing import Assignments
-from services.dispatch.projections.tables import AID, ASSIGNMENTS, CLOSED
+from services.dispatch.policies.withdrawing import Withdrawals
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
-from services.runtime.readmodel import ReadModel
 from services.runtime.recorded import Recorded
-from services.runtime.store import EventStore
 from services.runtime.times import from_proto
 
-AID_SUBJECTS = [f"anlan.*.aid_request.{name}.>" for name in ("AidRequested", "AidOffered")]
+MOVED_SUBJECTS = ["anlan.*.assignment.AssignmentMoved.>"]
+AID_SUBJECTS = [
+    f"anlan.*.aid_request.{name}.>" for name in ("AidRequested", "AidOffered", "AidMoved")
+]
+ROLL_CALL_SUBJECTS = [
+    f"anlan.*.roll_call.{name}.>" for name in ("RollCallStarted", "RollCallMoved")
+]
+ROLL_CALLS: dict[str, Any] = {
+    "anlan.events.v1.RollCallStarted": accountability_pb.RollCallStarted,
+    "anlan.events.v1.RollCallMoved": accountability_pb.RollCallMoved,
+}
+WITHDRAWALS: dict[str, Any] = {
+    "anlan.events.v1.WithdrawalOrdered": accountability_pb.WithdrawalOrdered,
+    "anlan.events.v1.WithdrawalMoved": accountability_pb.WithdrawalMoved,
+}
+AIDS: dict[str, Any] = {
+    "anlan.events.v1.AidRequested": aid_pb.AidRequested,
+    "anlan.events.v1.AidOffered": aid_pb.AidOffered,
+    "anlan.events.v1.AidMoved": aid_pb.AidMoved,
+}
 
 Refs = CommandHandler[incident_ref.Command, incident_ref.State, incident_ref.Event]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moving:
-    store: EventStore
     assignments: Assignments
     aids: Aids
+    roll_calls: RollCalls
+    withdrawals: Withdrawals
     refs: Refs
-    model: ReadModel
+    work: OpenWork
 
     async def on_incident(self, event: Recorded) -> None:
         """React to an incident that was merged, when that is noted, or split."""
@@ -48,8 +72,13 @@ class Moving:
                 merged = pb.IncidentMerged.FromString(event.data)
                 about, into = merged.incident_id, merged.into_incident_id
                 at = from_proto(merged.occur_time)
-                await self._move(event, await self._open(about), {about}, into, at)
-                await self._move_aid(event, await self._open_aid(about), about, into, at)
+                await self._move(event, await self.work.assignments(about), {about}, into, at)
+                for roll_call_id in await self.work.roll_calls(about):
+                    await self._move_roll_call(event, roll_call_id, about, into, at)
+                for withdrawal_id in await self.work.withdrawals(about):
+                    await self._move_withdrawal(event, withdrawal_id, about, into, at)
+                for aid_id in await self.work.aid(about):
+                    await self._move_aid(event, aid_id, about, into, at)
             case "anlan.events.v1.IncidentSplit":
                 split = pb.IncidentSplit.FromString(event.data)
                 about, into = split.incident_id, split.new_incident_id
@@ -68,19 +97,33 @@ class Moving:
             at = from_proto(hold.occur_time)
             await self._move(event, [hold.holder], {about}, way[-1], at)
 
+    async def on_moved(self, event: Recorded) -> None:
+        """React to an assignment that was moved to what had been merged by then."""
+        moved = assignment_pb.AssignmentMoved.FromString(event.data)
+        if way := await self._way(moved.incident_id):
+            at = from_proto(moved.occur_time)
+            await self._move(event, [moved.assignment_id], {moved.incident_id}, way[-1], at)
+
     async def on_aid(self, event: Recorded) -> None:
         """React to aid that was asked or offered before anybody here had heard of the merge."""
-        match event.type:
-            case "anlan.events.v1.AidRequested":
-                asked: aid_pb.AidRequested | aid_pb.AidOffered
-                asked = aid_pb.AidRequested.FromString(event.data)
-            case "anlan.events.v1.AidOffered":
-                asked = aid_pb.AidOffered.FromString(event.data)
-            case _:
-                return
-        if way := await self._way(asked.incident_id):
-            at = from_proto(asked.occur_time)
-            await self._move_aid(event, [asked.aid_id], asked.incident_id, way[-1], at)
+        said = AIDS[event.type].FromString(event.data)
+        if way := await self._way(said.incident_id):
+            at = from_proto(said.occur_time)
+            await self._move_aid(event, said.aid_id, said.incident_id, way[-1], at)
+
+    async def on_roll_call(self, event: Recorded) -> None:
+        """React to a roll that was called before anybody here had heard of the merge."""
+        said = ROLL_CALLS[event.type].FromString(event.data)
+        if way := await self._way(said.incident_id):
+            at = from_proto(said.occur_time)
+            await self._move_roll_call(event, said.roll_call_id, said.incident_id, way[-1], at)
+
+    async def on_withdrawal(self, event: Recorded) -> None:
+        """React to an order that was given before anybody here had heard of the merge."""
+        said = WITHDRAWALS[event.type].FromString(event.data)
+        if way := await self._way(said.incident_id):
+            at = from_proto(said.occur_time)
+            await self._move_withdrawal(event, said.withdrawal_id, said.incident_id, way[-1], at)
 
     async def _move(
         self,
@@ -90,7 +133,7 @@ class Moving:
         into: str,
         at: datetime,
     ) -> None:
-        incident_id = [into, *await self._way(into)][-1]
+        incident_id = await self._last(into)
         for assignment_id in assignment_ids:
             if await self.assignments.state(assignment_id) is None:
                 continue  # somebody mistook its id
@@ -104,18 +147,60 @@ class Moving:
             await self.assignments.handle(assignment_id, command, cause.about(incident_id))
 
     async def _move_aid(
-        self, event: Recorded, aid_ids: Collection[str], source: str, into: str, at: datetime
+        self, event: Recorded, aid_id: str, source: str, into: str, at: datetime
     ) -> None:
-        incident_id = [into, *await self._way(into)][-1]
-        for aid_id in aid_ids:
-            command = MoveAid(
-                aid_id=aid_id,
-                sources=frozenset({source}) - {incident_id},
-                incident_id=incident_id,
-                occurred_at=at,
-            )
-            cause = Cause.reaction(event, f"dispatch.move_aid.{aid_id}")
-            await self.aids.handle(aid_id, command, cause.about(incident_id))
+        incident_id = await self._last(into)
+        command = MoveAid(
+            aid_id=aid_id,
+            sources=frozenset({source}) - {incident_id},
+            incident_id=incident_id,
+            occurred_at=at,
+        )
+        cause = Cause.reaction(event, f"dispatch.move_aid.{aid_id}")
+        await self.aids.handle(aid_id, command, cause.about(incident_id))
+
+    async def _move_roll_call(
+        self, event: Recorded, roll_call_id: str, source: str, into: str, at: datetime
+    ) -> None:
+        incident_id = await self._last(into)
+        command = MoveRollCall(
+            roll_call_id=roll_call_id,
+            sources=frozenset({source}) - {incident_id},
+            incident_id=incident_id,
+            occurred_at=at,
+        )
+        cause = Cause.reaction(event, f"dispatch.move_roll_call.{roll_call_id}")
+        await self.roll_calls.handle(roll_call_id, command, cause.about(incident_id))
+
+    async def _move_withdrawal(
+        self, event: Recorded, withdrawal_id: str, source: str, into: str, at: datetime
+    ) -> None:
+        incident_id = await self._last(into)
+        command = MoveWithdrawal(
+            withdrawal_id=withdrawal_id,
+            sources=frozenset({source}) - {incident_id},
+            incident_id=incident_id,
+            still_in=await self._still_in(withdrawal_id, {source, *await self._way(source)}),
+            occurred_at=at,
+        )
+        cause = Cause.reaction(event, f"dispatch.move_withdrawal.{withdrawal_id}")
+        await self.withdrawals.handle(withdrawal_id, command, cause.about(incident_id))
+
+    async def _still_in(self, withdrawal_id: str, incidents: Collection[str]) -> tuple[str, ...]:
+        """Return whom an order covers and who has not left the incident yet."""
+        order = await self.withdrawals.state(withdrawal_id)
+        found = []
+        for assignment_id in () if order is None else order.assignment_ids:
+            state = await self.assignments.state(assignment_id)
+            if state is None or isinstance(state, assignment.Over):
+                continue
+            if state.order.incident_id in incidents:
+                found.append(assignment_id)
+        return tuple(found)
+
+    async def _last(self, incident_id: str) -> str:
+        """Return the incident that goes on."""
+        return [incident_id, *await self._way(incident_id)][-1]
 
     async def _way(self, incident_id: str) -> list[str]:
         """Return the incidents that have replaced one, the one that goes on last."""
@@ -125,22 +210,3 @@ class Moving:
             way.append(into)
             here = into
         return way
-
-    async def _open(self, incident_id: str) -> list[str]:
-        """Return the assignments of an incident that are not over, whoever asked last."""
-        known = await self.store.last_before([codec.ASSIGNMENT.category], None)
-        column = ASSIGNMENTS.c
-        statement = select(column.assignment_id).where(
-            column.incident_id == incident_id, column.rank < CLOSED
-        )
-        async with self.model.read(min_position=known) as (connection, _):
-            return list(await connection.scalars(statement))
-
-    async def _open_aid(self, incident_id: str) -> list[str]:
-        """Return the aid for an incident that is not over, whoever asked last."""
-        known = await self.store.last_before([codec.AID.category], None)
-        statement = select(AID.c.aid_id).where(
-            AID.c.incident_id == incident_id, AID.c.rank < CLOSED
-        )
-        async with self.model.read(min_position=known) as (connection, _):
-            return list(await connection.scalars(statement))

@@ -16,7 +16,7 @@ from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection, Unavailable
 
 Withdrawals = CommandHandler[withdrawal.Command, withdrawal.State, withdrawal.Event]
-SUBJECTS = ["anlan.*.withdrawal.WithdrawalOrdered.>"]
+SUBJECTS = [f"anlan.*.withdrawal.{name}.>" for name in ("WithdrawalOrdered", "WithdrawalMoved")]
 
 log = structlog.get_logger()
 
@@ -29,7 +29,12 @@ class Withdrawing:
     ways: Ways
 
     async def on_ordered(self, event: Recorded) -> None:
-        """Carry out an order that somebody may have left half done."""
+        """Carry out an order that somebody may have left half done.
+
+        That it followed a merge orders nobody out: each was told, or will be, when it was given.
+        """
+        if event.type != "anlan.events.v1.WithdrawalOrdered":
+            return
         ordered = pb.WithdrawalOrdered.FromString(event.data)
         known = await self.withdrawals.state(ordered.withdrawal_id)
         if known is not None:
@@ -50,7 +55,9 @@ class Withdrawing:
     async def _withdraw(
         self, order: withdrawal.WithdrawalOrdered, assignment_id: str, cause: Cause
     ) -> None:
-        state = await self.assignments.glimpse(assignment_id)
+        state = await self.assignments.state(assignment_id)
+        if state is not None:
+            cause = cause.about(state.order.incident_id)  # it may have been merged since
         command = assignment.WithdrawAssignment(
             by=cause.actor,
             assignment_id=assignment_id,

@@ -23,12 +23,13 @@ from services.dispatch.projections import (
     recommendations,
     roll_calls,
     run_cards,
+    withdrawals,
 )
 from services.dispatch.projections.tables import TABLES
 from services.runtime.readmodel import Projection
 from services.runtime.recorded import Recorded
 
-# A withdrawal and a planned start make no row of their own: the relay follows what the rows follow.
+# A planned start makes no row of its own: the relay follows what the rows follow.
 CATEGORIES = [
     decider.category
     for decider in (
@@ -61,6 +62,8 @@ def apply(connection: Connection, recorded: Recorded) -> None:
             run_cards.apply(connection, recorded)
         case RECOMMENDATION.category:
             recommendations.apply(connection, recorded)
+        case WITHDRAWAL.category:
+            withdrawals.apply(connection, recorded)
 
 
-DISPATCH = Projection(name="dispatch.v8", categories=CATEGORIES, tables=TABLES, apply=apply)
+DISPATCH = Projection(name="dispatch.v9", categories=CATEGORIES, tables=TABLES, apply=apply)

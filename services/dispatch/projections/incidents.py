@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Select, String, literal, select, update
 
 from services.dispatch.codec import INCIDENT_REF_CODEC
 from services.dispatch.domain import incident_ref
 from services.dispatch.projections.tables import INCIDENTS
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
+
+
+def whole(incident_id: str) -> Select[tuple[str]]:
+    """Return the ids of an incident and of all that was merged into it, through others too."""
+    known = select(literal(incident_id, String).label("incident_id")).cte("known", recursive=True)
+    column = INCIDENTS.c
+    merged = select(column.incident_id).where(column.replaced_by == known.c.incident_id)
+    return select(known.union(merged).c.incident_id)
 
 
 def apply(connection: Connection, recorded: Recorded) -> None:

@@ -60,6 +60,11 @@ def apply(connection: Connection, recorded: Recorded) -> None:
                 "ended_at": micros(event.occurred_at),
                 "end_reason": event.reason,
             }
+        case roll_call.RollCallMoved():
+            changed = {
+                "incident_id": event.incident_id,
+                "from_incident_id": event.from_incident_id,
+            }
         case _:
             assert_never(event)
     connection.execute(

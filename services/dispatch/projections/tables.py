@@ -79,7 +79,7 @@ INCIDENTS = Table(
     Column("incident_id", String, primary_key=True),
     Column("noted", Boolean, nullable=False),
     Column("is_open", Boolean, nullable=False),
-    Column("replaced_by", String, nullable=False, default=""),
+    Column("replaced_by", String, nullable=False, default="", index=True),
     Column("place", Text, nullable=False),
     Column("type_code", String, nullable=False, default=""),
     Column("call_at", BigInteger),
@@ -92,6 +92,7 @@ ROLL_CALLS = Table(
     TABLES,
     Column("roll_call_id", String, primary_key=True),
     Column("incident_id", String, nullable=False, index=True),
+    Column("from_incident_id", String, nullable=False, default=""),
     Column("adcode", String, nullable=False),
     Column("state", String, nullable=False),
     Column("overdue", Boolean, nullable=False),
@@ -108,6 +109,12 @@ ROLL_CALLS = Table(
     Column("opened_position", BigInteger, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("position", BigInteger, nullable=False, index=True),
+)
+WITHDRAWALS = Table(
+    "withdrawal",
+    TABLES,
+    Column("withdrawal_id", String, primary_key=True),
+    Column("incident_id", String, nullable=False, index=True),
 )
 NEEDS = Table(
     "need",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Any, assert_never
 
 from google.protobuf.message import Message
 
@@ -12,13 +12,20 @@ from services.runtime.times import to_proto
 
 
 def of_withdrawal(event: withdrawal.Event) -> Message:
-    return pb.WithdrawalOrdered(
-        withdrawal_id=event.withdrawal_id,
-        incident_id=event.incident_id,
-        assignment_ids=event.assignment_ids,
-        reason=event.reason,
-        occur_time=to_proto(event.occurred_at),
-    )
+    about: dict[str, Any] = {
+        "withdrawal_id": event.withdrawal_id,
+        "incident_id": event.incident_id,
+        "assignment_ids": event.assignment_ids,
+        "reason": event.reason,
+        "occur_time": to_proto(event.occurred_at),
+    }
+    match event:
+        case withdrawal.WithdrawalOrdered():
+            return pb.WithdrawalOrdered(**about)
+        case withdrawal.WithdrawalMoved():
+            return pb.WithdrawalMoved(**about, from_incident_id=event.from_incident_id)
+        case _:
+            assert_never(event)
 
 
 def of_roll_call(event: roll_call.Event) -> Message | None:
@@ -53,6 +60,15 @@ def of_roll_call(event: roll_call.Event) -> Message | None:
                 silent_unit_ids=event.silent,
                 missing=event.missing,
                 reason=event.reason,
+                occur_time=at,
+            )
+        case roll_call.RollCallMoved():
+            return pb.RollCallMoved(
+                **about,
+                from_incident_id=event.from_incident_id,
+                silent_unit_ids=event.silent,
+                missing=event.missing,
+                due_time=to_proto(event.due_at),
                 occur_time=at,
             )
         case _:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import or_, select
 
 from anlan.dispatch.v1 import accountability_service_pb2 as pb
 from anlan.dispatch.v1.accountability_service_pb2_grpc import AccountabilityServiceServicer
 from services.dispatch.codec import ASSIGNMENT
 from services.dispatch.domain import assignment, roll_call, withdrawal
-from services.dispatch.domain.events import Stage
 from services.dispatch.policies.clocks import RollCalls
-from services.dispatch.policies.incidents import Incidents
+from services.dispatch.policies.incidents import Incidents, not_merged
 from services.dispatch.policies.releasing import Assignments
 from services.dispatch.policies.withdrawing import Withdrawals, Withdrawing
-from services.dispatch.projections.assignments import ENDINGS
 from services.dispatch.projections.roll_calls import RUNNING
-from services.dispatch.projections.tables import ASSIGNMENTS, CLOSED, PLANNED, ROLL_CALLS
-from services.dispatch.servicer import messages, roll_calls
+from services.dispatch.projections.tables import ROLL_CALLS
+from services.dispatch.servicer import messages, roll_calls, scene
 from services.dispatch.servicer.roll_calls import Accountability
 from services.runtime import call, paging, reading, watching
 from services.runtime.cause import Cause
@@ -52,12 +50,14 @@ class AccountabilityServicer(AccountabilityServiceServicer):
         cause = caller.cause(request.request_id, request.incident_id)
         first = await self.calls.state(roll_call_id, cause)
         now = self.now()
+        # Who is out is read first: of an incident that is merged in between nobody is left out.
         units = () if first else await self._out(request.incident_id, now)
+        adcode = "" if first else await self._adcode(request.incident_id, cause)
         command = roll_call.StartRollCall(
             by=caller.actor,
             roll_call_id=roll_call_id,
             incident_id=request.incident_id,
-            adcode="" if first else await self._adcode(request.incident_id, cause),
+            adcode=adcode,
             units=units,
             reason=request.reason,
             answer_within_s=self.timers.answer_within_s,
@@ -152,7 +152,8 @@ class AccountabilityServicer(AccountabilityServiceServicer):
         column = ROLL_CALLS.c
         statement = select(ROLL_CALLS)
         if request.incident_id:
-            statement = statement.where(column.incident_id == request.incident_id)
+            mine = (column.incident_id, column.from_incident_id)
+            statement = statement.where(or_(*(one == request.incident_id for one in mine)))
         async for row in watching.changes(
             self.model, statement, column.position, request.resume_position
         ):
@@ -194,12 +195,15 @@ class AccountabilityServicer(AccountabilityServiceServicer):
         cause = caller.cause(request.request_id, request.incident_id)
         order, written = await self.withdrawals.look(withdrawal_id)
         if order is None:
+            chosen = tuple(request.assignment_ids) or await self._all(request.incident_id)
+            adcode = await self._adcode(request.incident_id, cause)
+            await self._require_of(request.incident_id, request.assignment_ids, cause)
             command = withdrawal.OrderWithdrawal(
                 by=caller.actor,
                 withdrawal_id=withdrawal_id,
                 incident_id=request.incident_id,
-                adcode=await self._adcode(request.incident_id, cause),
-                assignment_ids=await self._chosen(request, cause),
+                adcode=adcode,
+                assignment_ids=chosen,
                 reason=request.reason,
                 occurred_at=said(request, "occur_time", self.now()),
             )
@@ -213,63 +217,44 @@ class AccountabilityServicer(AccountabilityServiceServicer):
             position=written.position,
         )
 
-    async def _chosen(self, request: pb.WithdrawUnitsRequest, cause: Cause) -> tuple[str, ...]:
-        """Return the assignments that are meant, each of which is of the incident."""
-        for assignment_id in request.assignment_ids:
+    async def _all(self, incident_id: str) -> tuple[str, ...]:
+        known = await self.store.last_before([ASSIGNMENT.category], None)
+        async with self.model.read(min_position=known) as (connection, _):
+            return await scene.to_withdraw(connection, incident_id)
+
+    async def _require_of(
+        self, incident_id: str, assignment_ids: Iterable[str], cause: Cause
+    ) -> None:
+        """Refuse an assignment of another incident."""
+        for assignment_id in assignment_ids:
             state = await self.assignments.state(assignment_id, cause)
-            if state is None or state.order.incident_id != request.incident_id:
+            if state is None or state.order.incident_id != incident_id:
                 raise NotFound(
                     "NO_SUCH_ASSIGNMENT",
-                    f"no assignment {assignment_id} is of incident {request.incident_id}",
+                    f"no assignment {assignment_id} is of incident {incident_id}",
                     assignment_id=assignment_id,
-                    incident_id=request.incident_id,
+                    incident_id=incident_id,
                 )
-        if request.assignment_ids:
-            return tuple(request.assignment_ids)
-        column = ASSIGNMENTS.c
-        known = await self.store.last_before([ASSIGNMENT.category], None)
-        statement = (
-            select(column.assignment_id)
-            .where(
-                column.incident_id == request.incident_id,
-                column.rank < CLOSED,
-                column.rank != PLANNED,
-                ~column.asks,
-            )
-            .order_by(column.opened_position)
-        )
-        async with self.model.read(min_position=known) as (connection, _):
-            return tuple(await connection.scalars(statement))
 
     async def _out(self, incident_id: str, now: datetime) -> tuple[roll_call.Called, ...]:
-        """Return who is out for an incident, or was withdrawn so lately that it must answer."""
-        column = ASSIGNMENTS.c
         since = micros(now - timedelta(seconds=self.timers.withdrawn_counted_s))
-        out = column.state.not_in((*ENDINGS, Stage.PREPLANNED, Stage.REQUESTED))
-        lately = and_(column.state == Stage.WITHDRAWN, column.withdrawn_at >= since)
         known = await self.store.last_before([ASSIGNMENT.category], None)
-        statement = (
-            select(column.assignment_id, column.unit_id)
-            .where(column.incident_id == incident_id, or_(out, lately, column.mayday))
-            .order_by(column.opened_position)
-        )
         async with self.model.read(min_position=known) as (connection, _):
-            rows = (await connection.execute(statement)).all()
-        newest = {row.unit_id: row.assignment_id for row in rows}
-        return tuple(
-            roll_call.Called(assignment_id=assignment_id, unit_id=unit_id)
-            for unit_id, assignment_id in newest.items()
-        )
+            return await scene.to_count(connection, incident_id, since)
 
     async def _adcode(self, incident_id: str, cause: Cause) -> str:
-        """Return where an incident is, also of one that is over: people may still be there."""
+        """Return where an incident is, also of one that is over: people may still be there.
+
+        Of one that was merged they are at the other by now, or will be at once.
+        """
         found = await self.incidents.look(incident_id, cause)
         call.current().require_region(found.place.adcode)
+        not_merged(found, incident_id, "ask for that one, which its units belong to")
         return found.place.adcode
 
     async def _obey(self, request: Any, command: roll_call.Command) -> Written:
-        state = await self.calls.glimpse(request.roll_call_id)
-        story = "" if state is None else state.started.incident_id
+        state = await self.calls.state(request.roll_call_id)
+        story = "" if state is None else state.incident_id
         cause = call.current().cause(request.request_id, story)
         return await self.calls.handle(request.roll_call_id, command, cause, etag=request.etag)
 

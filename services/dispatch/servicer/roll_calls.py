@@ -39,6 +39,7 @@ def message(row: Any, timers: Accountability, now: datetime) -> pb.RollCall:
     return pb.RollCall(
         roll_call_id=row.roll_call_id,
         incident_id=row.incident_id,
+        from_incident_id=row.from_incident_id,
         state=STATES[row.state],
         status=max((unit.status for unit in units), default=GREEN),
         units=units,

@@ -137,6 +137,7 @@ class RollCall(google.protobuf.message.Message):
     EXERCISE_FIELD_NUMBER: builtins.int
     ETAG_FIELD_NUMBER: builtins.int
     POSITION_FIELD_NUMBER: builtins.int
+    FROM_INCIDENT_ID_FIELD_NUMBER: builtins.int
     roll_call_id: builtins.str
     incident_id: builtins.str
     state: Global___RollCallState.ValueType
@@ -153,6 +154,8 @@ class RollCall(google.protobuf.message.Message):
     exercise: builtins.str
     etag: builtins.str
     position: builtins.int
+    from_incident_id: builtins.str
+    """The incident that it was for before that one was merged; empty if it never followed a merge."""
     @property
     def units(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___RollCall.Unit]: ...
     @property
@@ -181,9 +184,10 @@ class RollCall(google.protobuf.message.Message):
         exercise: builtins.str = ...,
         etag: builtins.str = ...,
         position: builtins.int = ...,
+        from_incident_id: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["due_time", b"due_time", "end_time", b"end_time", "start_time", b"start_time"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["due_time", b"due_time", "end_reason", b"end_reason", "end_time", b"end_time", "etag", b"etag", "exercise", b"exercise", "incident_id", b"incident_id", "missing", b"missing", "overdue", b"overdue", "position", b"position", "reason", b"reason", "roll_call_id", b"roll_call_id", "silent", b"silent", "start_time", b"start_time", "started_by", b"started_by", "state", b"state", "status", b"status", "units", b"units"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["due_time", b"due_time", "end_reason", b"end_reason", "end_time", b"end_time", "etag", b"etag", "exercise", b"exercise", "from_incident_id", b"from_incident_id", "incident_id", b"incident_id", "missing", b"missing", "overdue", b"overdue", "position", b"position", "reason", b"reason", "roll_call_id", b"roll_call_id", "silent", b"silent", "start_time", b"start_time", "started_by", b"started_by", "state", b"state", "status", b"status", "units", b"units"]) -> None: ...
 
 Global___RollCall: typing_extensions.TypeAlias = RollCall
 

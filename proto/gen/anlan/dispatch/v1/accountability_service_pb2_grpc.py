@@ -87,7 +87,9 @@ class AccountabilityServiceServicer(object):
     """
 
     def StartRollCall(self, request, context):
-        """Calls the roll of every unit that is out for an incident, those just withdrawn included.
+        """Calls the roll of every unit that is out for an incident, those just withdrawn included, also
+        from an incident that was merged into it.  A roll call follows its incident when that is merged;
+        so several may run for one incident, each with its own units, answers and time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -122,7 +124,8 @@ class AccountabilityServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WatchRollCalls(self, request, context):
-        """Streams every roll call that changes, from a position on.
+        """Streams every roll call that changes, from a position on; of one incident also those that leave
+        it because it was merged, which then say where they went.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

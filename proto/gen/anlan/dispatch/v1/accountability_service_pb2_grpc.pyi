@@ -253,7 +253,10 @@ class AccountabilityServiceStub(typing.Generic[_AccountabilityServiceStartRollCa
     ], channel: grpc.aio.Channel) -> None: ...
 
     StartRollCall: _AccountabilityServiceStartRollCallType
-    """Calls the roll of every unit that is out for an incident, those just withdrawn included."""
+    """Calls the roll of every unit that is out for an incident, those just withdrawn included, also
+    from an incident that was merged into it.  A roll call follows its incident when that is merged;
+    so several may run for one incident, each with its own units, answers and time.
+    """
 
     AnswerRollCall: _AccountabilityServiceAnswerRollCallType
     """A unit says how many of its people are there.  Its newest answer counts."""
@@ -268,7 +271,9 @@ class AccountabilityServiceStub(typing.Generic[_AccountabilityServiceStartRollCa
     """Lists roll calls, the newest first."""
 
     WatchRollCalls: _AccountabilityServiceWatchRollCallsType
-    """Streams every roll call that changes, from a position on."""
+    """Streams every roll call that changes, from a position on; of one incident also those that leave
+    it because it was merged, which then say where they went.
+    """
 
     DeclareMayday: _AccountabilityServiceDeclareMaydayType
     """People of a unit are in danger of their own lives: its assignment comes first on every board."""
@@ -330,7 +335,10 @@ class AccountabilityServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.dispatch.v1.accountability_service_pb2.StartRollCallRequest,
         context: _ServicerContext,
     ) -> typing.Union[anlan.dispatch.v1.accountability_service_pb2.StartRollCallResponse, collections.abc.Awaitable[anlan.dispatch.v1.accountability_service_pb2.StartRollCallResponse]]:
-        """Calls the roll of every unit that is out for an incident, those just withdrawn included."""
+        """Calls the roll of every unit that is out for an incident, those just withdrawn included, also
+        from an incident that was merged into it.  A roll call follows its incident when that is merged;
+        so several may run for one incident, each with its own units, answers and time.
+        """
 
     @abc.abstractmethod
     def AnswerRollCall(
@@ -370,7 +378,9 @@ class AccountabilityServiceServicer(metaclass=abc.ABCMeta):
         request: anlan.dispatch.v1.accountability_service_pb2.WatchRollCallsRequest,
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[anlan.dispatch.v1.accountability_service_pb2.WatchRollCallsResponse], collections.abc.AsyncIterator[anlan.dispatch.v1.accountability_service_pb2.WatchRollCallsResponse]]:
-        """Streams every roll call that changes, from a position on."""
+        """Streams every roll call that changes, from a position on; of one incident also those that leave
+        it because it was merged, which then say where they went.
+        """
 
     @abc.abstractmethod
     def DeclareMayday(

@@ -190,6 +190,50 @@ class RollCallEnded(google.protobuf.message.Message):
 Global___RollCallEnded: typing_extensions.TypeAlias = RollCallEnded
 
 @typing.final
+class RollCallMoved(google.protobuf.message.Message):
+    """A roll call that runs follows its incident, which was merged: the same units have to answer, by the
+    same time, and what they have answered stands.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ROLL_CALL_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    FROM_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    SILENT_UNIT_IDS_FIELD_NUMBER: builtins.int
+    MISSING_FIELD_NUMBER: builtins.int
+    DUE_TIME_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    roll_call_id: builtins.str
+    incident_id: builtins.str
+    """The incident that it goes on for."""
+    from_incident_id: builtins.str
+    missing: builtins.int
+    @property
+    def silent_unit_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Who has not answered yet, and how many people are missing."""
+
+    @property
+    def due_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        roll_call_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        from_incident_id: builtins.str = ...,
+        silent_unit_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        missing: builtins.int = ...,
+        due_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["due_time", b"due_time", "occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["due_time", b"due_time", "from_incident_id", b"from_incident_id", "incident_id", b"incident_id", "missing", b"missing", "occur_time", b"occur_time", "roll_call_id", b"roll_call_id", "silent_unit_ids", b"silent_unit_ids"]) -> None: ...
+
+Global___RollCallMoved: typing_extensions.TypeAlias = RollCallMoved
+
+@typing.final
 class WithdrawalOrdered(google.protobuf.message.Message):
     """Units were ordered out of a scene (撤离); each assignment's own end follows."""
 
@@ -220,3 +264,43 @@ class WithdrawalOrdered(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["assignment_ids", b"assignment_ids", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "withdrawal_id", b"withdrawal_id"]) -> None: ...
 
 Global___WithdrawalOrdered: typing_extensions.TypeAlias = WithdrawalOrdered
+
+@typing.final
+class WithdrawalMoved(google.protobuf.message.Message):
+    """An order to withdraw follows its incident, which was merged before all of them were out.  It covers
+    whom it covered: units of the other incident are not ordered out by it.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WITHDRAWAL_ID_FIELD_NUMBER: builtins.int
+    INCIDENT_ID_FIELD_NUMBER: builtins.int
+    ASSIGNMENT_IDS_FIELD_NUMBER: builtins.int
+    REASON_FIELD_NUMBER: builtins.int
+    OCCUR_TIME_FIELD_NUMBER: builtins.int
+    FROM_INCIDENT_ID_FIELD_NUMBER: builtins.int
+    withdrawal_id: builtins.str
+    incident_id: builtins.str
+    """The incident that it stands for now."""
+    reason: builtins.str
+    from_incident_id: builtins.str
+    @property
+    def assignment_ids(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Of those whom it covers, who was still in."""
+
+    @property
+    def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        withdrawal_id: builtins.str = ...,
+        incident_id: builtins.str = ...,
+        assignment_ids: collections.abc.Iterable[builtins.str] | None = ...,
+        reason: builtins.str = ...,
+        occur_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
+        from_incident_id: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["occur_time", b"occur_time"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["assignment_ids", b"assignment_ids", "from_incident_id", b"from_incident_id", "incident_id", b"incident_id", "occur_time", b"occur_time", "reason", b"reason", "withdrawal_id", b"withdrawal_id"]) -> None: ...
+
+Global___WithdrawalMoved: typing_extensions.TypeAlias = WithdrawalMoved
