@@ -124,6 +124,45 @@ CASES: list[tuple[Message, list[tuple[tuple[Target, ...], str, str]]]] = [
         [(leaders, "清点人数中止，人员未齐：沅水堤防管涌", "1 人下落不明，boat-4 未报")],
     ),
     (
+        roll_pb.RollCallMoved(
+            **called, from_incident_id="i0", silent_unit_ids=["boat-4"], due_time=LATER
+        ),
+        [
+            (
+                leaders,
+                "清点人数随事件并入，1 个单元未报、0 人下落不明：沅水堤防管涌",
+                "时限不变（7月2日04:10前报告）。未报：boat-4。事件",
+            )
+        ],
+    ),
+    (
+        roll_pb.RollCallMoved(**called, from_incident_id="i0", missing=2, due_time=LATER),
+        [
+            (
+                scene,
+                "清点人数随事件并入，0 个单元未报、2 人下落不明：沅水堤防管涌",
+                "2 人下落不明，请立即查找。",
+            )
+        ],
+    ),
+    (
+        roll_pb.WithdrawalMoved(
+            withdrawal_id="w1",
+            incident_id="i1",
+            from_incident_id="i0",
+            assignment_ids=["a1", "a2"],
+            reason="随时溃口",
+            occur_time=STAMP,
+        ),
+        [
+            (
+                leaders,
+                "撤离命令随事件并入，2 个单元尚未撤出：沅水堤防管涌",
+                "尚未撤出的任务：a1、a2，请逐一落实。",
+            )
+        ],
+    ),
+    (
         roll_pb.WithdrawalOrdered(
             withdrawal_id="w1", incident_id="i1", assignment_ids=["a1", "a2"], occur_time=STAMP
         ),
@@ -328,6 +367,8 @@ def test_a_mayday_and_the_missing_are_the_most_urgent_there_is() -> None:
         (assignment_pb.UnitDispatched(**sent), assignment_pb.AssignmentCancelled(**sent)),
         (roll_pb.RollCallStarted(**called), roll_pb.RollCallOverdue(**called)),
         (roll_pb.RollCallOverdue(**called), roll_pb.RollCallCompleted(**called)),
+        (roll_pb.RollCallMoved(**called), roll_pb.RollCallOverdue(**called)),
+        (roll_pb.RollCallMoved(**called, missing=1), roll_pb.RollCallEnded(**called)),
         (roll_pb.PersonnelMissing(**called), roll_pb.RollCallCompleted(**called)),
         (deadline_pb.DeadlineWarned(**clock), deadline_pb.DeadlineWarned(**clock)),
         (deadline_pb.DeadlineWarned(**clock), deadline_pb.DeadlineMissed(**clock)),

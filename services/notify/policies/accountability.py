@@ -17,8 +17,9 @@ HEARD: dict[str, tuple[type[Message], ...]] = {
         roll_pb.RollCallOverdue,
         roll_pb.RollCallCompleted,
         roll_pb.RollCallEnded,
+        roll_pb.RollCallMoved,
     ),
-    "withdrawal": (roll_pb.WithdrawalOrdered,),
+    "withdrawal": (roll_pb.WithdrawalOrdered, roll_pb.WithdrawalMoved),
 }
 
 
@@ -38,8 +39,12 @@ def notices(said: Message, telling: Telling) -> list[Notice]:
             return [_complete(telling, said)]
         case roll_pb.RollCallEnded():
             return [_ended(telling, said)]
+        case roll_pb.RollCallMoved():
+            return [_taken_over(telling, said)]
         case roll_pb.WithdrawalOrdered():
             return [_withdrawing(telling, said)]
+        case roll_pb.WithdrawalMoved():
+            return [_still_in(telling, said)]
         case _:
             return []
 
@@ -167,6 +172,38 @@ def _ended(telling: Telling, said: roll_pb.RollCallEnded) -> Notice:
             f"仍有 {said.missing} 人下落不明"
             f"{f'，{silent} 未报' if silent else ''}。{why(said.reason)}"
             f"{telling.name()}，点名编号 {said.roll_call_id}。"
+        ),
+    )
+
+
+def _taken_over(telling: Telling, said: roll_pb.RollCallMoved) -> Notice:
+    """Return it for those of the incident that goes on: they have not heard of it before."""
+    silent, missing = listed(said.silent_unit_ids), said.missing
+    return Notice(
+        to=(*telling.leaders, Involved(telling.incident_id)) if missing else telling.leaders,
+        subject=(
+            f"清点人数随事件并入，{len(said.silent_unit_ids)} 个单元未报、{missing} 人下落不明："
+            f"{telling.title()}"
+        ),
+        text=(
+            f"事件 {said.from_incident_id} 已并入，其清点人数继续进行，"
+            f"时限不变（{at(said.due_time)}前报告）。"
+            f"{f'未报：{silent}。' if silent else ''}"
+            f"{f'{missing} 人下落不明，请立即查找。' if missing else ''}"
+            f"{telling.name()}，点名编号 {said.roll_call_id}。"
+        ),
+        matter=(_lost if missing else _call)(said.roll_call_id),
+    )
+
+
+def _still_in(telling: Telling, said: roll_pb.WithdrawalMoved) -> Notice:
+    return Notice(
+        to=telling.leaders,
+        subject=f"撤离命令随事件并入，{len(said.assignment_ids)} 个单元尚未撤出：{telling.title()}",
+        text=(
+            f"事件 {said.from_incident_id} 已并入，其撤离命令仍有效，只及原事件各单元。"
+            f"尚未撤出的任务：{listed(said.assignment_ids)}，请逐一落实。{why(said.reason)}"
+            f"{telling.name()}。"
         ),
     )
 
