@@ -132,7 +132,7 @@ def test_a_figure_is_recorded_on_an_open_incident_of_the_callers_region_only() -
 
 def stands(*events: figures.Event) -> facts.Fact:
     state = reduce(figures.evolve, events, Facts())
-    return state.standing()[Metric.DEAD]
+    return state.standing[Metric.DEAD]
 
 
 def test_what_was_said_last_stands_whatever_was_recorded_last() -> None:
@@ -204,6 +204,6 @@ def test_what_a_report_said_can_be_corrected_and_goes_with_it() -> None:
     events: tuple[Event, ...] = (known.opened, known.attached, fixed, recorded)
     state = incident(*events)
 
-    assert state.facts.standing()[Metric.TRAPPED].fact_id == "f2"
+    assert state.facts.standing[Metric.TRAPPED].fact_id == "f2"
     assert facts.said_by(state.facts, {"r2"}) == {"r2.trapped", "f2"}
     assert set(facts.without_reports(state.facts, {"r2"}).known) == {"r1.trapped", "f1"}

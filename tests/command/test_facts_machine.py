@@ -140,7 +140,7 @@ class Figures(RuleBasedStateMachine):
     @invariant()
     def exactly_one_value_stands_of_what_anybody_speaks_of(self) -> None:
         said = live(self.state)
-        stands = of(self.state).facts.standing()
+        stands = of(self.state).facts.standing
         assert set(stands) == {fact.metric for fact in said.values()}
         for metric, fact in stands.items():
             parts = [said[part] for part in fact.parts or (fact.fact_id,)]
@@ -195,13 +195,13 @@ class Figures(RuleBasedStateMachine):
         assert len({(fact.metric, fact.scope) for fact in authoritative}) == len(authoritative)
         for fact in authoritative:
             if not fact.scope:
-                assert held.standing()[fact.metric] == fact
+                assert held.standing[fact.metric] == fact
 
     @invariant()
     def what_is_proposed_is_what_the_figures_say(self) -> None:
         incident = of(self.state)
         if isinstance(self.state, decider.Open):
-            said = {metric: fact.value for metric, fact in incident.facts.standing().items()}
+            said = {metric: fact.value for metric, fact in incident.facts.standing.items()}
             proposal = propose(known.RULES.grading, incident.type_code, said, known.CALLED)
             assert (incident.grading.proposed, incident.grading.rule_id) == (
                 proposal.grade,
@@ -249,7 +249,7 @@ def rows_of(events: Sequence[decider.Event]) -> Iterator[Connection]:
 def test_the_rows_say_what_stands_as_decisions_see_it(wishes: list[decider.Act]) -> None:
     events = history(wishes)
     incident = of(decider.fold(events, decider.INITIAL))
-    stands = {metric: fact.value for metric, fact in incident.facts.standing().items()}
+    stands = {metric: fact.value for metric, fact in incident.facts.standing.items()}
     with rows_of(events) as connection:
         rows = {row.fact_id: row for row in connection.execute(select(FIGURES))}
         shown = standing(connection, "i1")
@@ -261,7 +261,7 @@ def test_the_rows_say_what_stands_as_decisions_see_it(wishes: list[decider.Act])
         incident.facts.known
     ) - set(incident.facts.ended)
     assert {key for key, row in rows.items() if row.declared_by} == incident.facts.authoritative
-    for metric, fact in incident.facts.standing().items():
+    for metric, fact in incident.facts.standing.items():
         assert msgspec.json.decode(by[metric].fact_ids) == [*(fact.parts or (fact.fact_id,))]
         assert by[metric].conflicting == facts.conflicting(incident.facts.live(metric))
     assert msgspec.json.decode(row.casualties, type=Casualties) == facts.casualties(stands)
@@ -359,7 +359,7 @@ def test_figures_go_with_a_report_that_leaves_and_come_back_with_it() -> None:
     )
     assert shown([*gone, attached])[0] == {Metric.TRAPPED: 2, Metric.DEAD: 4}
     for events in (gone, [*gone, attached]):
-        stands = of(decider.fold(events, decider.INITIAL)).facts.standing()
+        stands = of(decider.fold(events, decider.INITIAL)).facts.standing
         assert shown(events)[0] == {metric: fact.value for metric, fact in stands.items()}
 
 

@@ -144,7 +144,7 @@ def test_who_replaces_takes_over_all_that_goes_on() -> None:
 
     assert state.reports == {"r1", "r9"}
     assert state.reported_at == facts.EARLIER
-    assert state.facts.standing()[Metric.TRAPPED].value == 2  # said after what came
+    assert state.facts.standing[Metric.TRAPPED].value == 2  # said after what came
     assert {fact.value for fact in state.facts.live(Metric.TRAPPED)} == {2, 3}
     assert state.work.tasks["t1"].asked.incident_id == "i1"
     assert state.objectives.objectives["o1"].wanted.incident_id == "i1"
@@ -284,7 +284,7 @@ def test_further_reports_are_attached_to_the_new_incident() -> None:
     assert isinstance(state, Open)
     assert state.reports == {"r2", "r3"}
     assert state.splits.source == "i1"
-    assert state.facts.standing()[Metric.DEAD].value == 1
+    assert state.facts.standing[Metric.DEAD].value == 1
 
 
 def test_an_incident_that_was_split_off_is_opened_once() -> None:

@@ -165,7 +165,7 @@ class SituationReports(RuleBasedStateMachine):
 
     def check_figures(self, event: series.SituationReportSubmitted, before: decider.Open) -> None:
         """Every figure stands at that instant, and no large change goes unexplained."""
-        standing = before.facts.standing()
+        standing = before.facts.standing
         assert event.figures == {metric: fact.value for metric, fact in standing.items()}
         assert set(event.fact_ids) == set(standing)
         assert all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import reduce
+from functools import cache, reduce
 from typing import assert_never
 
 from services.command.domain.grades import Grade
@@ -588,10 +588,14 @@ def _watched(state: Open, event: Event) -> Open:
 
 
 def _case(rules: Rules, state: Open) -> starts.Case:
-    def reaches(counted: Mapping[facts.Metric, int]) -> Grade | None:
-        return propose(rules.grading, state.type_code, counted, state.reported_at).grade
+    @cache
+    def reached(counted: frozenset[tuple[facts.Metric, int]]) -> Grade | None:
+        return propose(rules.grading, state.type_code, dict(counted), state.reported_at).grade
 
-    standing = state.facts.standing()
+    def reaches(counted: Mapping[facts.Metric, int]) -> Grade | None:
+        return reached(frozenset(counted.items()))
+
+    standing = state.facts.standing
     return starts.Case(
         incident_id=state.incident_id,
         adcode=state.adcode,
@@ -615,7 +619,7 @@ def _graded_by(state: Open) -> grading.Subject:
         adcode=state.adcode,
         type_code=state.type_code,
         reported_at=state.reported_at,
-        standing=state.facts.standing(),
+        standing=state.facts.standing,
     )
 
 
@@ -650,13 +654,13 @@ def _situation(state: Open) -> response_rules.Situation:
         adcode=state.adcode,
         type_code=state.type_code,
         grade=state.grading.grade,
-        standing=state.facts.standing(),
+        standing=state.facts.standing,
     )
 
 
 def _known(command: decisions.Command | response.Ordering, state: Open) -> decisions.Known:
     """Return what a decision may rest on here, and which posts its caller holds."""
-    standing = (fact.fact_id for fact in state.facts.standing().values())
+    standing = (fact.fact_id for fact in state.facts.standing.values())
     return decisions.Known(
         reports=state.reports,
         facts={*state.facts.known, *standing},
@@ -688,7 +692,7 @@ def report_ground(rules: Rules, state: Open) -> Ground:
         type_code=state.type_code,
         type_name=rules.types.name(state.type_code),
         grade=state.grading.grade or state.grading.proposed,
-        standing=state.facts.standing(),
+        standing=state.facts.standing,
     )
 
 

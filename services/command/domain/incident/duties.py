@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import assert_never
@@ -69,6 +70,9 @@ class _Watch:
         self._deadlines = deadlines
         self._news = news
         self._grounds = Grounds(statutes, case, news)
+        self._evidence = defaultdict[EvidenceKind, list[tuple[int, Evidence]]](list)
+        for number, one in enumerate(deadlines.evidence):
+            self._evidence[one.kind].append((number, one))
 
     def keep(self, clock: str, rules: Sequence[Rule]) -> None:
         by_id = {rule.rule: rule for rule in rules}
@@ -170,13 +174,16 @@ class _Watch:
 
     def _meet(self, period: Deadline, rule: Rule) -> None:
         """Meet a clock by the earliest evidence; one that comes too late is missed first."""
-        found = min(
-            (one for one in self._deadlines.evidence if self._proves(one, period, rule)),
-            key=lambda one: one.at,
-            default=None,
+        proofs = (
+            (one.at, number, one)
+            for kind in rule.met_by.of
+            for number, one in self._evidence[kind]
+            if self._proves(one, period, rule)
         )
-        if found is None:
+        earliest = min(proofs, default=None)
+        if earliest is None:
             return
+        found = earliest[-1]
         late = found.at > period.due_at
         if late and not period.missed:
             self._add(missed(period, self._case.incident_id, self._case.adcode))
@@ -198,8 +205,6 @@ class _Watch:
 
     def _proves(self, one: Evidence, period: Deadline, rule: Rule) -> bool:
         proof = rule.met_by
-        if one.kind not in proof.of:
-            return False
         if one.kind is EvidenceKind.REPORT:
             return True
         if one.at < period.started_at or one.at >= (period.closes_at or NEVER):

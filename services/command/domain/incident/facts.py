@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
+from itertools import groupby
 
 from services.command.domain.casualties import Casualties
 
@@ -70,7 +72,7 @@ class Fact:
     parts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what stands is worked out once for each state
 class Facts:
     """``ended`` leads from a fact to what superseded it, to nothing when it was withdrawn."""
 
@@ -86,13 +88,32 @@ class Facts:
             if fact.metric is metric and fact.fact_id not in self.ended
         )
 
+    @cached_property
     def standing(self) -> Mapping[Metric, Fact]:
-        """Return the fact that stands for each metric of which anything is said."""
+        """The fact that stands for each metric of which anything is said."""
         said: dict[Metric, list[Fact]] = {}
         for fact in self.known.values():
             if fact.fact_id not in self.ended:
                 said.setdefault(fact.metric, []).append(fact)
         return {metric: standing_of(live, self.authoritative) for metric, live in said.items()}
+
+    def over_time(self) -> Iterator[tuple[datetime, Mapping[Metric, int]]]:
+        """Yield each instant at which other values came to stand, with the values since.
+
+        Only of what is live now: as if all of it had been known when it was said.
+        """
+        live = [fact for fact in self.known.values() if fact.fact_id not in self.ended]
+        chosen: dict[Metric, dict[str, Fact]] = {}
+        values: dict[Metric, int] = {}
+        for moment, said in groupby(sorted(live, key=_when), key=_when):
+            before = dict(values)
+            for fact in said:
+                scopes = chosen.setdefault(fact.metric, {})
+                so_far = [scopes[fact.scope]] if fact.scope in scopes else []
+                scopes[fact.scope] = _chosen([*so_far, fact], self.authoritative)
+                values[fact.metric] = _standing_of(scopes, self.authoritative).value
+            if values != before:
+                yield moment, dict(values)
 
 
 def standing_of(live: Sequence[Fact], authoritative: Collection[str]) -> Fact:
@@ -103,8 +124,12 @@ def standing_of(live: Sequence[Fact], authoritative: Collection[str]) -> Fact:
     or less than that sum and nobody has declared it.
     """
     chosen = {scope: _chosen(facts, authoritative) for scope, facts in _by_scope(live).items()}
-    whole = chosen.pop("", None)
-    parts = [chosen[scope] for scope in sorted(chosen)]
+    return _standing_of(chosen, authoritative)
+
+
+def _standing_of(chosen: Mapping[str, Fact], authoritative: Collection[str]) -> Fact:
+    whole = chosen.get("")
+    parts = [chosen[scope] for scope in sorted(chosen) if scope]
     total = sum(part.value for part in parts)
     if whole is not None and (whole.fact_id in authoritative or whole.value >= total):
         return whole
@@ -141,7 +166,11 @@ def _chosen(facts: Sequence[Fact], authoritative: Collection[str]) -> Fact:
     for fact in facts:
         if fact.fact_id in authoritative:
             return fact
-    return max(reversed(facts), key=lambda fact: fact.occurred_at)
+    return max(reversed(facts), key=_when)
+
+
+def _when(fact: Fact) -> datetime:
+    return fact.occurred_at
 
 
 def said_by_report(report_id: str, casualties: Casualties, reported_at: datetime) -> list[Fact]:

@@ -163,14 +163,8 @@ class Grounds:
         """Return when the figures that now reach a condition had first been said to reach it."""
         if not self._counts(when, self.case.figures):
             return None
-        facts = self.case.facts
-        live = [fact for fact in facts.known.values() if fact.fact_id not in facts.ended]
-        for moment in sorted({fact.occurred_at for fact in live}):
-            known = {fact.fact_id: fact for fact in live if fact.occurred_at <= moment}
-            then = Facts(known=known, authoritative=facts.authoritative & known.keys()).standing()
-            if self._counts(when, {metric: fact.value for metric, fact in then.items()}):
-                return moment
-        return None
+        over_time = self.case.facts.over_time()
+        return next((at for at, counted in over_time if self._counts(when, counted)), None)
 
     def _counts(self, when: Condition, counted: Mapping[Metric, int]) -> bool:
         return when.counted(counted) or when.graded(self.case.reaches(counted))
