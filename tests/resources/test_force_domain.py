@@ -38,7 +38,8 @@ from services.resources.domain.force import (
     WithdrawMobilisation,
     WithdrawRecognition,
 )
-from services.resources.domain.force_rules import decide, evolve, mandate
+from services.resources.domain.force_mandate_rules import mandate
+from services.resources.domain.force_rules import decide, evolve
 from services.resources.domain.mobilisation import Mobilisation, level_of
 from services.runtime import reference
 from services.runtime.actor import Actor
@@ -181,8 +182,8 @@ def test_its_papers_and_its_lead_are_kept() -> None:
     given(registered).when(AppointForceLead(**BY, responsible="龙", contact="2")).then(
         ForceLeadAppointed(**AT, responsible="龙", contact="2", previous="贺")
     )
-    with pytest.raises(Invalid):
-        given(registered).when(InsureForce(**BY, **{**policy, "valid_until": NOW})).outcome()
+    over = InsureForce(**BY, **{**policy, "valid_until": NOW})
+    given(registered).when(over).then_refused("ENDS_TOO_EARLY")
 
 
 def test_what_is_required_and_has_run_out_is_lacking() -> None:

@@ -29,7 +29,7 @@ from services.resources.domain.unit import (
 from services.resources.domain.unit_rules import decide, evolve
 from services.runtime.actor import Actor
 from services.runtime.place import Place
-from services.runtime.rejection import AlreadyExists, Forbidden, Invalid, NotFound, Rejection
+from services.runtime.rejection import AlreadyExists, Forbidden, NotFound, Rejection
 from tests.spec import spec
 
 given = spec(decide, evolve, INITIAL)
@@ -339,8 +339,8 @@ def test_another_reason_is_another_fact() -> None:
 
 
 def test_a_unit_is_not_expected_back_before_it_left() -> None:
-    with pytest.raises(Invalid):
-        given(registered).when(replace(break_down, expected_back_at=NOW)).outcome()
+    back_at_once = replace(break_down, expected_back_at=NOW)
+    given(registered).when(back_at_once).then_refused("EXPECTED_BACK_TOO_EARLY")
 
 
 def test_a_hold_follows_its_assignment_to_another_incident() -> None:

@@ -225,8 +225,8 @@ def test_a_shift_is_of_the_crew_and_nobody_is_on_two() -> None:
     given(*crew, scheduled).when(again).then_refused("SHIFT_OVERLAPS")
     assert len(decide(after, state_of(*crew, scheduled))) == 1
     given(*crew, scheduled).when(replace(schedule, member_ids=("wu",))).then_refused("SHIFT_EXISTS")
-    with pytest.raises(Invalid):
-        given(*crew).when(replace(schedule, ends_at=NOW)).outcome()
+    no_time = replace(schedule, ends_at=schedule.starts_at)
+    given(*crew).when(no_time).then_refused("SHIFT_ENDS_TOO_EARLY")
 
 
 def test_shifts_begin_and_end_when_their_time_has_come_however_late_that_is_noticed() -> None:
@@ -262,6 +262,7 @@ def test_people_may_begin_and_end_a_shift_themselves() -> None:
 def test_a_unit_rests_and_is_not_sent_meanwhile() -> None:
     given(registered).when(rest).then(rests)
     given(registered, rests).when(rest).then()
+    given(registered).when(replace(rest, until=NOW)).then_refused("REST_ENDS_TOO_EARLY")
     with pytest.raises(Rejection) as refusal:
         given(registered, rests).when(reserve).outcome()
     assert refusal.value.reason == "UNIT_RESTING"

@@ -8,7 +8,7 @@ from typing import assert_never
 
 import shapely
 
-from services.resources.domain import region
+from services.resources.domain import moments, region
 from services.runtime.actor import Actor
 from services.runtime.rejection import AlreadyExists, Invalid, NotFound, Rejection
 
@@ -249,13 +249,8 @@ def _check(rings: Rings, ends_at: datetime | None, occurred_at: datetime) -> Non
             got=shapely.is_valid_reason(polygon) if surface else "no surface",
             allowed="an outline, and holes inside it, that cross neither each other nor themselves",
         )
-    if ends_at is not None and ends_at <= occurred_at:
-        raise Invalid(
-            "END_TOO_EARLY",
-            field="end_time",
-            got=ends_at.isoformat(),
-            allowed=f"after {occurred_at.isoformat()}",
-        )
+    if ends_at is not None:
+        moments.require_after(occurred_at, ends_at, "END_TOO_EARLY", field="end_time")
 
 
 def _in_force(hazard_area_id: str, state: State) -> InForce:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from services.resources.domain import region
+from services.resources.domain import moments, region
 from services.runtime.actor import Actor
 from services.runtime.place import Place
 from services.runtime.rejection import Invalid, NotFound
@@ -188,12 +188,9 @@ def close(command: CloseLandingPoint, point: LandingPoint) -> list[Event]:
     if point.closure == Closure(command.reason, command.expected_open_at):
         return []
     ahead = command.expected_open_at
-    if ahead is not None and ahead <= command.occurred_at:
-        raise Invalid(
-            "OPENING_TOO_EARLY",
-            field="expected_open_time",
-            got=ahead.isoformat(),
-            allowed=f"after {command.occurred_at.isoformat()}",
+    if ahead is not None:
+        moments.require_after(
+            command.occurred_at, ahead, "OPENING_TOO_EARLY", field="expected_open_time"
         )
     return [
         LandingPointClosed(

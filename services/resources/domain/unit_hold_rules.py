@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import assert_never
 
 from services.resources.domain import region, unit_roster, unit_status
-from services.resources.domain.force_rules import approval_required, not_eligible
+from services.resources.domain.force_mandate_rules import approval_required, not_eligible
 from services.resources.domain.unit import (
     TAKEN_OVER,
     TAKEN_UP,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
+from services.resources.domain import moments
 from services.resources.domain.unit_roster import (
     AssignCrew,
     Command,
@@ -29,7 +30,7 @@ from services.resources.domain.unit_roster import (
     UnitShiftScheduled,
     UnitShiftStarted,
 )
-from services.runtime.rejection import AlreadyExists, Invalid, NotFound, Rejection
+from services.runtime.rejection import AlreadyExists, NotFound, Rejection
 
 TIME_IS_UP = "time is up"
 
@@ -103,13 +104,9 @@ def relieve(command: RelieveCrew, roster: Roster, adcode: str) -> list[Event]:
 
 
 def schedule(command: ScheduleShift, roster: Roster, adcode: str) -> list[Event]:
-    if command.ends_at <= command.starts_at:
-        raise Invalid(
-            "SHIFT_ENDS_TOO_EARLY",
-            field="end_time",
-            got=command.ends_at.isoformat(),
-            allowed=f"after {command.starts_at.isoformat()}",
-        )
+    moments.require_after(
+        command.starts_at, command.ends_at, "SHIFT_ENDS_TOO_EARLY", field="end_time"
+    )
     shift = Shift(command.shift_id, command.starts_at, command.ends_at, command.member_ids)
     before = roster.shift(command.shift_id)
     if before is not None:
@@ -171,13 +168,9 @@ def end(command: EndShift, roster: Roster, adcode: str) -> list[Event]:
 
 
 def rest(command: RestUnit, roster: Roster, adcode: str) -> list[Event]:
-    if command.until <= command.occurred_at:
-        raise Invalid(
-            "REST_ENDS_TOO_EARLY",
-            field="until_time",
-            got=command.until.isoformat(),
-            allowed=f"after {command.occurred_at.isoformat()}",
-        )
+    moments.require_after(
+        command.occurred_at, command.until, "REST_ENDS_TOO_EARLY", field="until_time"
+    )
     if roster.resting == Resting(command.until, command.reason):
         return []
     return [

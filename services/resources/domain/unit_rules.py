@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from services.resources.domain import (
+    moments,
     region,
     unit_make,
     unit_roster,
@@ -49,7 +50,7 @@ from services.resources.domain.whereabouts import (
     UnitPositionNoted,
 )
 from services.runtime.actor import Actor
-from services.runtime.rejection import AlreadyExists, Invalid, NotFound
+from services.runtime.rejection import AlreadyExists, NotFound
 
 
 def decide(command: Command, state: State) -> list[Event]:
@@ -149,12 +150,9 @@ def put_out_of_service(command: PutUnitOutOfService, unit: Unit) -> list[Event]:
     """Record that it cannot be sent; one that broke down on the road stays held."""
     region.require(command.by, unit.adcode)
     back = command.expected_back_at
-    if back is not None and back <= command.occurred_at:
-        raise Invalid(
-            "EXPECTED_BACK_TOO_EARLY",
-            field="expected_back_time",
-            got=back.isoformat(),
-            allowed=f"after {command.occurred_at.isoformat()}",
+    if back is not None:
+        moments.require_after(
+            command.occurred_at, back, "EXPECTED_BACK_TOO_EARLY", field="expected_back_time"
         )
     if unit.out_of_service == OutOfService(command.reason, back):
         return []

@@ -8,7 +8,7 @@ from typing import Any
 
 from anlan.resources.v1 import unit_service_pb2 as pb
 from anlan.resources.v1.unit_service_pb2_grpc import UnitServiceServicer
-from services.resources.domain import force_rules, unit
+from services.resources.domain import force_mandate_rules, unit
 from services.resources.domain.mobilisation import Mandate, Mobilisation
 from services.resources.servicer.unit_keeping import UnitKeeping
 from services.runtime import call
@@ -142,6 +142,6 @@ class UnitServicer(UnitKeeping, UnitServiceServicer):
         force = await self.forces.state(state.make.force_id, cause)
         if force is None:
             return None
-        return force_rules.mandate(
+        return force_mandate_rules.mandate(
             self.rules, force, caller.person, request.unit_id, request.incident_id, at
         )
