@@ -44,6 +44,7 @@ DRILLS = (
     "tests/e2e/tour-assignments.yaml",
     "tests/e2e/tour-shelters.yaml",
     "tests/e2e/tour-sites.yaml",
+    "tests/e2e/tour-callups.yaml",
 )
 INCIDENT, TOWN = {"incident_id": "tour"}, {"adcode": "431281102"}
 WATCHED: dict[str, dict[str, Any]] = {

@@ -15,6 +15,8 @@ from anlan.events.v1 import accountability_events_pb2 as roll_pb
 from anlan.events.v1 import aid_events_pb2 as aid_pb
 from anlan.events.v1 import assignment_events_pb2 as assignment_pb
 from anlan.events.v1 import deadline_events_pb2 as deadline_pb
+from anlan.events.v1 import expert_events_pb2 as expert_pb
+from anlan.events.v1 import force_events_pb2 as force_pb
 from anlan.events.v1 import hazard_events_pb2 as hazard_pb
 from anlan.events.v1 import incident_events_pb2 as incident_pb
 from anlan.events.v1 import relief_events_pb2 as relief_pb
@@ -54,6 +56,18 @@ clock: dict[str, Any] = {
     "name": "初报",
     "recipient": "怀化市政府",
 }
+call_up: dict[str, Any] = {"call_up_id": "c1", "incident_id": "i1", "occur_time": STAMP}
+called_up = expert_pb.ExpertCalledUp(
+    expert_id="shi",
+    name="石工",
+    called_as="on_scene",
+    task="看滑坡",
+    ordered_by="陈市长",
+    **call_up,
+)
+released = expert_pb.ExpertReleased(expert_id="shi", reason="事件已关闭", **call_up)
+outlasted = force_pb.ForceCallUpOutlasted(force_id="blue-sky", name="蓝天", **call_up)
+shi = Person("expert:shi")
 village: dict[str, Any] = {"incident_id": "i1", "adcode": "431281102", "occur_time": STAMP}
 asked: dict[str, Any] = {
     "aid_id": "m1",
@@ -298,6 +312,25 @@ CASES: list[tuple[Message, list[tuple[tuple[Target, ...], str, str]]]] = [
         [(officers, "物资过期：city milk_powder 20", "2025-06-30 到期")],
     ),
     (
+        called_up,
+        [
+            ((shi,), "专家征召：请石工参加现场处置", "任务：看滑坡。陈市长 命令"),
+            (leaders, "已征召专家 石工：沅水堤防管涌", "请电话通知本人"),
+        ],
+    ),
+    (
+        expert_pb.ExpertCallUpMoved(expert_id="shi", from_incident_id="i0", **call_up),
+        [((shi, *leaders), "专家 shi 转入：沅水堤防管涌", "事件 i0 7月2日03:10并入本事件")],
+    ),
+    (
+        released,
+        [((shi, *leaders), "专家 shi 任务结束：沅水堤防管涌", "事件已关闭。尚未到位，请电话告知")],
+    ),
+    (
+        outlasted,
+        [(leaders, "事件已关闭，力量仍在征召：蓝天", "请在人员返回后结束征召")],
+    ),
+    (
         relief_pb.ReliefWarned(**village, percent=50, open_needs=["water", "bed"], due_time=LATER),
         [(leaders, "救助时限已过50%：湖南省怀化市洪江市安江镇缺饮水、住处", "04:10前")],
     ),
@@ -401,6 +434,9 @@ def test_a_mayday_and_the_missing_are_the_most_urgent_there_is() -> None:
             shelter_pb.PeopleDischarged(shelter_id="school", people=5, occupancy=95, vacancies=5),
         ),
         (relief_pb.ReliefWarned(**village), relief_pb.VillageRelieved(**village)),
+        (called_up, released),
+        (outlasted, force_pb.ForceStoodDown(force_id="blue-sky", **call_up)),
+        (outlasted, force_pb.ForceCallUpResumed(force_id="blue-sky", **call_up)),
         (aid_pb.AidAnswerOverdue(aid_id="m1"), aid_pb.AidEnded(aid_id="m1")),
     ],
     ids=lambda message: type(message).__name__,

@@ -398,5 +398,8 @@ def test_every_event_that_somebody_is_told_of_has_its_urgency() -> None:
         "StockRecovered",
         "PeopleDischarged",
         "VillageRelieved",
+        "ForceCallUpMoved",
+        "ForceCallUpResumed",
+        "ForceStoodDown",
     }
     assert set(ABOUT.urgency_of) == names - only_remembered

@@ -60,6 +60,11 @@ def people(*subjects: str) -> tuple[Person, ...]:
     return tuple(Person(subject) for subject in dict.fromkeys(subjects) if subject)
 
 
+def expert(expert_id: str) -> Person:
+    """Return the contacts of an expert, who has no token: their person is `expert:` and the id."""
+    return Person(f"expert:{expert_id}")
+
+
 def crews(unit_ids: Iterable[str]) -> tuple[Crew, ...]:
     """Return the crew of each unit once."""
     return tuple(Crew(unit_id) for unit_id in dict.fromkeys(unit_ids))

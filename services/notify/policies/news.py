@@ -20,6 +20,7 @@ from services.notify.policies import (
     accountability,
     aid,
     assignments,
+    call_ups,
     duties,
     post,
     resources,
@@ -30,11 +31,11 @@ from services.runtime.recorded import Recorded
 from services.runtime.times import from_proto
 
 LONGEST_SUBJECT = 120
-PARTS = (accountability, assignments, aid, post, response, duties, resources)
+PARTS = (accountability, assignments, aid, post, response, duties, resources, call_ups)
 STREAMS = {
     "ANLAN_DISPATCH": ("assignment", "roll_call", "withdrawal", "aid_request"),
     "ANLAN_COMMAND": ("incident",),
-    "ANLAN_RESOURCES": ("unit", "stock", "shelter", "relief"),
+    "ANLAN_RESOURCES": ("unit", "stock", "shelter", "relief", "expert", "force"),
 }
 MESSAGES: dict[str, type[Message]] = {
     cls.DESCRIPTOR.full_name: cls

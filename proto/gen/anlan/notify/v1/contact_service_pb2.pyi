@@ -54,7 +54,7 @@ class _AudienceEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumT
     AUDIENCE_DUTY_OFFICER: _Audience.ValueType  # 2
     """The duty officer of a region."""
     AUDIENCE_PERSON: _Audience.ValueType  # 3
-    """One person, by the subject of their token."""
+    """One person, by the subject of their token; an expert, who has none, by `expert:` and their id."""
 
 class Audience(_Audience, metaclass=_AudienceEnumTypeWrapper):
     """Whom a contact speaks for."""
@@ -65,7 +65,7 @@ AUDIENCE_UNIT_CREW: Audience.ValueType  # 1
 AUDIENCE_DUTY_OFFICER: Audience.ValueType  # 2
 """The duty officer of a region."""
 AUDIENCE_PERSON: Audience.ValueType  # 3
-"""One person, by the subject of their token."""
+"""One person, by the subject of their token; an expert, who has none, by `expert:` and their id."""
 Global___Audience: typing_extensions.TypeAlias = Audience
 
 @typing.final
@@ -93,7 +93,7 @@ class Contact(google.protobuf.message.Message):
     """Told in drills only; a contact without it is never told of an exercise."""
     position: builtins.int
     person: builtins.str
-    """The subject, for a person."""
+    """The subject, for a person; `expert:{expert_id}` for an expert of the resources service."""
     def __init__(
         self,
         *,
@@ -135,7 +135,9 @@ class RegisterContactRequest(google.protobuf.message.Message):
     """An http(s) URL for a webhook, a mail address for e-mail."""
     exercise_only: builtins.bool
     person: builtins.str
-    """The subject, for a person; empty for others."""
+    """The subject, for a person; `expert:{expert_id}` for an expert of the resources service, which
+    may be the address of a gateway that sends text messages to their phone.  Empty for others.
+    """
     @property
     def occur_time(self) -> google.protobuf.timestamp_pb2.Timestamp: ...
     def __init__(
