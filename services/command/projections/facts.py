@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
+    bindparam,
     select,
     update,
 )
@@ -89,6 +90,33 @@ STEPS = Table(
     Column("recorded_at", BigInteger, nullable=False),
 )
 LIVE, SUPERSEDED, WITHDRAWN, LEFT = "live", "superseded", "withdrawn", "left"
+# Built once each: building a statement costs more than running it.
+_LIVE_OF = (
+    select(
+        FIGURES.c.fact_id,
+        FIGURES.c.metric,
+        FIGURES.c.value,
+        FIGURES.c.source_kind,
+        FIGURES.c.source,
+        FIGURES.c.occurred_at,
+        FIGURES.c.scope,
+        FIGURES.c.note,
+        FIGURES.c.basis,
+        FIGURES.c.declared_by,
+    )
+    .where(FIGURES.c.incident_id == bindparam("own_incident"))
+    .where(FIGURES.c.metric == bindparam("own_metric"))
+    .where(FIGURES.c.state == LIVE)
+    .order_by(FIGURES.c.recorded_position)
+)
+_SETTLE = update(STANDING).where(
+    STANDING.c.incident_id == bindparam("own_incident"),
+    STANDING.c.metric == bindparam("own_metric"),
+)
+_STAND = STANDING.insert()
+_STANDING_OF = select(STANDING.c.metric, STANDING.c.value).where(
+    STANDING.c.incident_id == bindparam("own_incident")
+)
 
 
 def settle(
@@ -102,21 +130,11 @@ def settle(
     harmed = False
     for metric in metrics:
         harmed = harmed or metric in facts.CASUALTIES
-        rows = connection.execute(
-            select(FIGURES)
-            .where(FIGURES.c.incident_id == incident_id, FIGURES.c.metric == metric)
-            .where(FIGURES.c.state == LIVE)
-            .order_by(FIGURES.c.recorded_position)
-        ).all()
+        own = {"own_incident": incident_id, "own_metric": metric}
+        rows = connection.execute(_LIVE_OF, own).all()
         values = {**_standing(rows), **lapsed, "position": recorded.position}
-        changed = connection.execute(
-            update(STANDING)
-            .where(STANDING.c.incident_id == incident_id, STANDING.c.metric == metric)
-            .values(**values)
-        )
-        if not changed.rowcount:
-            row = {"incident_id": incident_id, "metric": metric, **values}
-            connection.execute(STANDING.insert(), row)
+        if not connection.execute(_SETTLE, own | values).rowcount:
+            connection.execute(_STAND, {"incident_id": incident_id, "metric": metric, **values})
     if harmed:
         incidents.keep_casualties(connection, incident_id, standing(connection, incident_id))
 
@@ -141,7 +159,7 @@ def _standing(rows: Sequence[Any]) -> dict[str, object]:
 
 def standing(connection: Connection, incident_id: str) -> dict[Metric, int]:
     """Return the values that stand of an incident."""
-    rows = connection.execute(select(STANDING).where(STANDING.c.incident_id == incident_id))
+    rows = connection.execute(_STANDING_OF, {"own_incident": incident_id})
     return {Metric(row.metric): row.value for row in rows if row.value is not None}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from services.command.domain.incident import (
     decider,
@@ -33,6 +33,15 @@ from services.command.projections.facts import (
 )
 from services.runtime.recorded import Recorded
 from services.runtime.times import micros
+
+# Built once each: building a statement costs more than running it.
+_OWN = and_(
+    FIGURES.c.incident_id == bindparam("own_incident"),
+    FIGURES.c.fact_id == bindparam("own_fact"),
+)
+_FORGET_LEFT = delete(FIGURES).where(_OWN, FIGURES.c.state == LEFT)
+_THERE = select(FIGURES.c.fact_id).where(_OWN)
+_SAY, _STEP = FIGURES.insert(), STEPS.insert()
 
 UNDECLARED: Mapping[str, object] = {
     "declared_by": "",
@@ -173,9 +182,9 @@ def _insert(
     fact: Fact,
     correction: Mapping[str, object],
 ) -> None:
-    here = of(incident_id, fact.fact_id)
-    connection.execute(delete(FIGURES).where(here, FIGURES.c.state == LEFT))  # it comes back
-    if connection.execute(select(FIGURES.c.fact_id).where(here)).first() is not None:
+    own = {"own_incident": incident_id, "own_fact": fact.fact_id}
+    connection.execute(_FORGET_LEFT, own)  # it comes back
+    if connection.execute(_THERE, own).first() is not None:
         return
     row = {
         "incident_id": incident_id,
@@ -197,7 +206,7 @@ def _insert(
         "position": recorded.position,
         **correction,
     }
-    connection.execute(FIGURES.insert(), row)
+    connection.execute(_SAY, row)
 
 
 def _end(
@@ -309,7 +318,7 @@ def _tell(
     reference: str,
     reason: str = "",
 ) -> None:
-    connection.execute(STEPS.insert(), _step(recorded, event, fact_id, kind, reference, reason))
+    connection.execute(_STEP, _step(recorded, event, fact_id, kind, reference, reason))
 
 
 def _step(
