@@ -6,25 +6,57 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Column, ColumnElement, Connection, Table, case, or_, select, true
 
 from services.runtime.handle import Written
 from services.runtime.readmodel import ReadModel
 from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.store import StaleRevision
+from services.runtime.times import of_micros
 
 LOOK_AGAIN_S = 30.0
 LOOK_EVERY_S = 0.25
 """The shortest deadline is a second: looking at every change would cost more than it finds."""
 AFTER_A_REFUSAL_S = 0.2
 
+IN_AN_EXERCISE_AT_ONCE = 0
+"""When what has come by an exercise's own clock is due on the wall."""
+
 log = structlog.get_logger()
 
 
 Due = tuple[datetime, str]
+
+
+def first_due(
+    connection: Connection,
+    clocks: Table,
+    at: Column[Any],
+    exercise: Column[str],
+    *key: Column[Any],
+    where: ColumnElement[bool] | None = None,
+) -> Due | None:
+    """Return when the row whose instant ``at`` comes first is due, and its ``key``, or None.
+
+    ``clocks`` has the ``time`` in each ``exercise`` that has a clock of its own: there that says
+    which have come, and those are due at once.  The columns of the key are joined with slashes.
+    """
+    clock = clocks.c
+    due_at = case((clock.time.is_not(None), IN_AN_EXERCISE_AT_ONCE), else_=at).label("due_at")
+    statement = (
+        select(due_at, *key)
+        .outerjoin(clocks, clock.exercise == exercise)
+        .where(at.is_not(None), true() if where is None else where)
+        .where(or_(clock.time.is_(None), at <= clock.time))
+        .order_by(due_at, at, *key)
+        .limit(1)
+    )
+    row = connection.execute(statement).first()
+    moment = None if row is None else of_micros(row.due_at)
+    return None if row is None or moment is None else (moment, "/".join(map(str, row[1:])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, delete, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    select,
+)
 
 from services.runtime import alarm
-from services.runtime.alarm import Alarm, Alarms
+from services.runtime.alarm import Alarm, Alarms, first_due
 from services.runtime.handle import Written
 from services.runtime.projection import Projection
 from services.runtime.readmodel import ReadModel
@@ -271,3 +281,38 @@ async def test_a_kind_that_is_held_up_holds_up_no_other(post: Post) -> None:
         await post.until(2)
 
     assert [*later, *post.rung[1:]] == [("tea", 20.0), ("tea", 110.0)]
+
+
+def test_in_an_exercise_its_own_clock_says_what_has_come() -> None:
+    tables = MetaData()
+    clocks = Table("clock", tables, Column("exercise", String), Column("time", BigInteger))
+    kept = Table(
+        "kept",
+        tables,
+        *(Column(name, String) for name in ("exercise", "room", "name")),
+        *(Column(name, BigInteger) for name in ("at", "done")),
+    )
+    column = kept.c
+    engine = create_engine("sqlite://")
+
+    def first(*, where: bool = True) -> tuple[datetime, str] | None:
+        undone = column.done == 0 if where else None
+        key = (column.room, column.name, column.at)
+        return first_due(connection, clocks, column.at, column.exercise, *key, where=undone)
+
+    with engine.begin() as connection:
+        tables.create_all(connection)
+        row = {"exercise": "", "room": "a", "name": "tea", "at": 70, "done": 0}
+        connection.execute(kept.insert(), [{**row, "name": "never", "at": None}])
+        assert first() is None
+        connection.execute(kept.insert(), [{**row, "room": "b"}, row, {**row, "at": 80}])
+        connection.execute(kept.insert(), [{**row, "at": 60, "done": 1}])
+        assert first() == (of_micros(70), "a/tea/70")
+        assert first(where=False) == (of_micros(60), "a/tea/60")
+        connection.execute(kept.insert(), [{**row, "exercise": "drill", "at": 60}])
+        assert first() == (of_micros(60), "a/tea/60")
+        connection.execute(clocks.insert(), {"exercise": "drill", "time": 59})
+        assert first() == (of_micros(70), "a/tea/70")
+        connection.execute(clocks.update().values(time=60))
+        assert first() == (of_micros(0), "a/tea/60")
+    engine.dispose()

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import ColumnElement, Connection, Select, case, or_, select
+from sqlalchemy import Connection, Select, select
 
 from services.command.domain.incident import deadlines, tasks
 from services.command.policies.merging import Incidents
@@ -18,6 +18,7 @@ from services.command.projections.deadlines import DEADLINES
 from services.command.projections.exercises import EXERCISES
 from services.command.projections.tasks import TASKS
 from services.runtime.actor import NATION, Actor
+from services.runtime.alarm import Due, first_due
 from services.runtime.cause import Cause
 from services.runtime.handle import Written
 from services.runtime.readmodel import ReadModel
@@ -25,7 +26,6 @@ from services.runtime.rejection import Rejection
 from services.runtime.times import of_micros
 
 CLOCK = Actor(subject="service:command", roles=("service",), jurisdiction=NATION)
-DUE_AT_ONCE = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,52 +78,33 @@ class DeadlineClock:
         return await self.incidents.handle(incident_id, command, cause)
 
 
-def next_task_due(connection: Connection) -> tuple[datetime, str] | None:
-    """Return the next time limit of a task to ring."""
+def next_task_due(connection: Connection) -> Due | None:
+    """Return the next time limit of a task to ring; in an exercise its own clock says which."""
     column = TASKS.c
-    return _next(
+    return first_due(
         connection,
+        EXERCISES,
         column.alarm_at,
         column.exercise,
         column.incident_id,
         column.task_id,
-        ~column.held,
+        column.alarm_at,
+        where=~column.held,
     )
 
 
-def next_deadline_mark(connection: Connection) -> tuple[datetime, str] | None:
-    """Return the next mark of a statutory clock to ring."""
+def next_deadline_mark(connection: Connection) -> Due | None:
+    """Return the next mark of a statutory clock to ring; in an exercise its own says which."""
     column = DEADLINES.c
-    return _next(
-        connection, column.mark_at, column.exercise, column.incident_id, column.deadline_id
+    return first_due(
+        connection,
+        EXERCISES,
+        column.mark_at,
+        column.exercise,
+        column.incident_id,
+        column.deadline_id,
+        column.mark_at,
     )
-
-
-def _next(
-    connection: Connection,
-    alarm_at: ColumnElement[int | None],
-    exercise: ColumnElement[str],
-    incident_id: ColumnElement[str],
-    id_: ColumnElement[str],
-    *which: ColumnElement[bool],
-) -> tuple[datetime, str] | None:
-    """Return the earliest alarm; in a scripted exercise its own clock says which have come."""
-    clock = EXERCISES.c
-    at = case((clock.time.is_not(None), DUE_AT_ONCE), else_=alarm_at).label("at")
-    statement = (
-        select(at, alarm_at.label("alarm_at"), incident_id.label("incident_id"), id_.label("id"))
-        .outerjoin(EXERCISES, clock.exercise == exercise)
-        .where(alarm_at.is_not(None), *which)
-        .where(or_(clock.time.is_(None), alarm_at <= clock.time))
-        .order_by(at, alarm_at)
-        .limit(1)
-    )
-    row = connection.execute(statement).first()
-    if row is None:
-        return None
-    moment = of_micros(row.at)
-    assert moment is not None
-    return moment, f"{row.incident_id}/{row.id}/{row.alarm_at}"
 
 
 async def _row(model: ReadModel, statement: Select[Any], alarm_at: int) -> tuple[Any, datetime]:

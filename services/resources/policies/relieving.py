@@ -16,9 +16,9 @@ from anlan.events.v1 import shelter_events_pb2 as shelter_pb
 from anlan.events.v1 import stock_events_pb2 as stock_pb
 from services.resources.domain import relief
 from services.resources.domain.relief import Basis, Need, Rules
-from services.resources.projections.exercises import first_due
-from services.resources.projections.tables import reliefs
+from services.resources.projections.tables import exercise_times, reliefs
 from services.runtime.actor import NATION, Actor
+from services.runtime.alarm import Due, first_due
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
 from services.runtime.readmodel import ReadModel
@@ -99,21 +99,18 @@ class ReliefClock:
     reliefs: Reliefs
     model: ReadModel
 
-    def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
+    def next_due(self, connection: Connection) -> Due | None:
         """Return the next mark to ring; in an exercise its own time says which have come."""
         column = reliefs.c
-        row = first_due(
+        return first_due(
             connection,
+            exercise_times,
             column.mark_at,
             column.exercise,
             column.incident_id,
             column.adcode,
             column.mark,
         )
-        moment = None if row is None else of_micros(row.due_at)
-        if moment is None:
-            return None
-        return moment, f"{row.incident_id}/{row.adcode}/{row.mark}"
 
     async def ring(self, about: str, _: datetime) -> Written:
         """Warn, or record the miss, in the story and the exercise of the incident."""

@@ -9,9 +9,9 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import Connection, select
 
 from services.resources.domain import hazard_area
-from services.resources.projections.exercises import first_due
-from services.resources.projections.tables import hazard_areas
+from services.resources.projections.tables import exercise_times, hazard_areas
 from services.runtime.actor import Actor
+from services.runtime.alarm import Due, first_due
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler, Written
 from services.runtime.readmodel import ReadModel
@@ -25,19 +25,18 @@ class Ending:
     areas: HazardAreas
     model: ReadModel
 
-    def next_due(self, connection: Connection) -> tuple[datetime, str] | None:
+    def next_due(self, connection: Connection) -> Due | None:
         """Return the next area to lift; in an exercise its own time says which have ended."""
         column = hazard_areas.c
-        row = first_due(
+        return first_due(
             connection,
+            exercise_times,
             column.ends_at,
             column.exercise,
             column.hazard_area_id,
             column.ends_at,
             where=column.in_force,
         )
-        moment = None if row is None else of_micros(row.due_at)
-        return None if moment is None else (moment, f"{row.hazard_area_id}/{row.ends_at}")
 
     async def ring(self, key: str, _due: datetime) -> Written:
         """Lift the area as of its end, unless it was redrawn to end later."""
