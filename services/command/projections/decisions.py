@@ -86,9 +86,8 @@ GROUNDS = Table(
     Column("position", BigInteger, primary_key=True),
     sqlite_with_rowid=False,
 )
-"""What came to an incident under an id, and at which position."""
-KEPT = {BasisKind.REPORT, BasisKind.FACT, BasisKind.SITUATION_REPORT, BasisKind.DECISION}
-"""The kinds of ground that come to an incident."""
+"""What came to an incident under an id, and at which position; its decisions are rows of their own.
+"""
 
 
 class BasisRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +114,16 @@ _GROUND_OF = select(func.min(GROUNDS.c.position)).where(
     GROUNDS.c.kind == bindparam("own_kind"),
     GROUNDS.c.reference == bindparam("own_reference"),
 )
+_DECISION_OF = select(func.min(DECISIONS.c.position)).where(
+    DECISIONS.c.incident_id == bindparam("own_incident"),
+    DECISIONS.c.decision_id == bindparam("own_reference"),
+)
+_CAME_AT = {
+    BasisKind.REPORT: _GROUND_OF,
+    BasisKind.FACT: _GROUND_OF,
+    BasisKind.SITUATION_REPORT: _GROUND_OF,
+    BasisKind.DECISION: _DECISION_OF,
+}
 
 
 def apply(connection: Connection, recorded: Recorded, event: decider.Event) -> None:
@@ -140,8 +149,6 @@ def _keep_grounds(connection: Connection, recorded: Recorded, event: decider.Eve
             came = [(BasisKind.FACT, event.fact_id)]
         case series.SituationReportSubmitted():
             came = [(BasisKind.SITUATION_REPORT, event.situation_report_id)]
-        case decisions.DecisionRecorded():
-            came = [(BasisKind.DECISION, event.decision_id)]
         case _:
             return
     connection.execute(
@@ -163,10 +170,13 @@ def _resolved(connection: Connection, event: decisions.DecisionRecorded) -> list
     rows = []
     for basis in event.basis:
         came_at = None
-        if basis.kind in KEPT:
-            own = {"own_incident": event.incident_id, "own_kind": basis.kind}
-            asked = own | {"own_reference": basis.reference}
-            came_at = connection.execute(_GROUND_OF, asked).scalar()
+        if (of_kind := _CAME_AT.get(basis.kind)) is not None:
+            asked = {
+                "own_incident": event.incident_id,
+                "own_kind": basis.kind,
+                "own_reference": basis.reference,
+            }
+            came_at = connection.execute(of_kind, asked).scalar()
         rows.append(
             BasisRow(
                 kind=basis.kind,
