@@ -44,8 +44,8 @@ from tests.readmodels import following
 from tests.resources import history
 from tests.resources.conftest import Api
 from tests.resources.positions import fresh
-from tests.resources.test_expert_servicer import a_call, register
-from tests.service import Service, refusal, request_id
+from tests.resources.test_expert_servicer import a_call, an_expert, register
+from tests.service import Caller, Service, Tokens, refusal, request_id
 
 AT = datetime(2026, 6, 18, 2, 10, tzinfo=UTC)
 REVISIONS = count(10)
@@ -110,8 +110,9 @@ def merged_into(incident_id: str, into: str) -> Any:
 class Desk:
     """Speaks as command does, and sees experts and forces as a console does."""
 
-    def __init__(self, js: Any, experts: Any, forces: Any, api: Api) -> None:
+    def __init__(self, js: Any, experts: Any, forces: Any, api: Api, driller: Caller) -> None:
         self.js, self.experts, self.forces, self.api = js, experts, forces, api
+        self.driller = driller
 
     async def say(self, message: Any, exercise: str = "") -> None:
         event = recorded(message, exercise)
@@ -131,6 +132,13 @@ class Desk:
         await self.experts.CallUpExpert(
             a_call(expert_id, incident_id), metadata=self.api.zhao.metadata
         )
+        return expert_id
+
+    async def drilled(self, incident_id: str, expert_id: str) -> str:
+        """Call up an expert who is only known in the drill."""
+        metadata = self.driller.metadata
+        await self.experts.RegisterExpert(an_expert(expert_id=expert_id), metadata=metadata)
+        await self.experts.CallUpExpert(a_call(expert_id, incident_id), metadata=metadata)
         return expert_id
 
     async def force(self, incident_id: str) -> str:
@@ -183,7 +191,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(resources: Service, broker: Broker, api: Api) -> AsyncIterator[Desk]:
+async def desk(resources: Service, broker: Broker, api: Api, tokens: Tokens) -> AsyncIterator[Desk]:
+    driller = tokens.caller("driller", "registrar,dispatcher", exercise="drill-1")
     client = await runtime_broker.connect(broker.url, "test")
     js = client.jetstream()
     await runtime_broker.ensure_stream(
@@ -191,7 +200,8 @@ async def desk(resources: Service, broker: Broker, api: Api) -> AsyncIterator[De
     )
     try:
         async with resources.channel() as channel, asyncio.timeout(30):
-            yield Desk(js, ExpertServiceStub(channel), ForceServiceStub(channel), api)
+            experts, forces = ExpertServiceStub(channel), ForceServiceStub(channel)
+            yield Desk(js, experts, forces, api, driller)
     finally:
         await client.close()
 
@@ -254,15 +264,20 @@ async def test_call_ups_follow_two_merges_whichever_is_heard_first(desk: Desk) -
         assert (said.reason, said.metadata["into_incident_id"]) == ("INCIDENT_MERGED", last)
 
 
-async def test_the_end_of_a_drills_incident_ends_nothing_in_earnest(desk: Desk) -> None:
-    flood, real = fresh("flood"), fresh("real")
-    shi, tang = await desk.expert(flood), await desk.expert(real)
+async def test_the_end_of_a_drills_incident_ends_what_is_of_the_drill_alone(desk: Desk) -> None:
+    """Somebody in earnest mistook the drill's incident, and keeps none of the drill's waiting."""
+    flood = fresh("flood")
+    first, last = await desk.drilled(flood, fresh("0")), await desk.drilled(flood, fresh("z"))
+    shi = await desk.expert(flood)
 
     await desk.say(closed(flood), exercise="drill-1")
-    await desk.say(closed(real))
 
-    await desk.seen(tang, lambda call: call.HasField("release_time"))  # heard after the drill's
-    await desk.seen(shi, lambda call: not call.HasField("release_time"))
+    for expert_id in (first, last):
+        await desk.seen(expert_id, lambda call: call.HasField("release_time"))
+    kept = await desk.experts.GetExpert(
+        pb.GetExpertRequest(expert_id=shi), metadata=desk.api.zhao.metadata
+    )
+    assert kept.expert.state == pb.EXPERT_STATE_CALLED_UP
 
 
 # What the broker cannot be made to do on the dot: the policy by itself.

@@ -3,7 +3,8 @@
 A merge takes the call-ups of experts and forces along.  A closing lets the experts go; a force
 stays called up, marked as outlasting its incident, until a person says that it is home.  A call-up
 that was written while the news was on its way is settled when its own public event comes round, and
-so is one that was moved or marked: in any order, what stands at last is what was heard last.
+so is one that was moved or marked, since the incident that it came to may be over as well: in any
+order, what stands at last is what was heard last.
 """
 
 from __future__ import annotations
@@ -119,9 +120,9 @@ class Calling:
             return
         about, call_up_id = call.incident_id, call.called.call_up_id
         at = max(at, call.called.occurred_at)
-        over, into = await self._now(event, about)
+        heard = await self._heard(event, about)
         step = f"{expert_id}.{call_up_id}"
-        if into != about:
+        if into := heard.into:
             move = expert.MoveExpertCallUp(
                 expert_id=expert_id,
                 call_up_id=call_up_id,
@@ -131,15 +132,15 @@ class Calling:
             )
             cause = Cause.reaction(event, f"resources.move_expert.{step}.{into}").about(into)
             await self.experts.handle(expert_id, move, cause)
-        if over:
+        elif heard.over:
             end = expert.EndExpertCallUp(
                 expert_id=expert_id,
                 call_up_id=call_up_id,
-                incident_id=into,
+                incident_id=about,
                 reason=CLOSED,
                 occurred_at=at,
             )
-            cause = Cause.reaction(event, f"resources.end_expert.{step}").about(into)
+            cause = Cause.reaction(event, f"resources.end_expert.{step}").about(about)
             await self.experts.handle(expert_id, end, cause)
 
     async def _settle_force(self, event: Recorded, force_id: str, at: datetime) -> None:
@@ -152,9 +153,9 @@ class Calling:
         self, event: Recorded, force_id: str, call: force.CallUp, at: datetime
     ) -> None:
         about, call_up_id = call.incident_id, call.call_up_id
-        over, into = await self._now(event, about)
-        step = f"{force_id}.{call_up_id}.{into}"
-        if into != about:
+        heard = await self._heard(event, about)
+        step = f"{force_id}.{call_up_id}"
+        if into := heard.into:
             move = force.MoveForceCallUp(
                 force_id=force_id,
                 call_up_id=call_up_id,
@@ -162,21 +163,22 @@ class Calling:
                 incident_id=into,
                 occurred_at=at,
             )
-            cause = Cause.reaction(event, f"resources.move_force.{step}").about(into)
+            cause = Cause.reaction(event, f"resources.move_force.{step}.{into}").about(into)
             await self.forces.handle(force_id, move, cause)
-        mark = force.MarkForceCallUp(
-            force_id=force_id, call_up_id=call_up_id, incident_id=into, over=over, occurred_at=at
-        )
-        cause = Cause.reaction(event, f"resources.mark_force.{step}.{over}").about(into)
-        await self.forces.handle(force_id, mark, cause)
+        else:
+            mark = force.MarkForceCallUp(
+                force_id=force_id,
+                call_up_id=call_up_id,
+                incident_id=about,
+                over=heard.over,
+                occurred_at=at,
+            )
+            cause = Cause.reaction(event, f"resources.mark_force.{step}.{heard.over}").about(about)
+            await self.forces.handle(force_id, mark, cause)
 
-    async def _now(self, event: Recorded, incident_id: str) -> tuple[bool, str]:
-        """Return the incident that goes on in an incident's place, and whether that is over."""
+    async def _heard(self, event: Recorded, incident_id: str) -> Heard:
         cause = Cause.reaction(event, "resources.on_incident_end")
-        heard = await self.ended.heard(incident_id, cause)
-        if not heard.into:
-            return heard.over, incident_id
-        return (await self.ended.heard(heard.into, cause)).over, heard.into
+        return await self.ended.heard(incident_id, cause)
 
     async def _serving(
         self, decider: Any, table: Table, serving: ColumnElement[bool], exercise: str
