@@ -7,7 +7,7 @@ Whoever holds the gates decides who goes on, whose answer is lost, and who dies 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,14 +15,23 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from anlan.events.v1 import unit_events_pb2 as unit_pb
-from services.dispatch.codec import ASSIGNMENT, ASSIGNMENT_CODEC, ROLL_CALL, WITHDRAWAL
-from services.dispatch.domain import assignment, events
-from services.dispatch.policies.incidents import Incident
+from services.dispatch.codec import (
+    ASSIGNMENT,
+    ASSIGNMENT_CODEC,
+    INCIDENT_REF,
+    ROLL_CALL,
+    ROLL_CALL_CODEC,
+    WITHDRAWAL,
+    WITHDRAWAL_CODEC,
+)
+from services.dispatch.domain import assignment, events, roll_call, withdrawal
+from services.dispatch.policies.incidents import Incident, noted
+from services.dispatch.policies.moving import Moving
 from services.dispatch.policies.preplanned import PreplannedClock
 from services.dispatch.policies.releasing import Releasing
 from services.dispatch.policies.sending import Sending
 from services.dispatch.policies.withdrawing import Withdrawing
-from services.dispatch.relay import public
+from services.dispatch.relay import CATEGORIES, public
 from services.dispatch.servicer.accountability import AccountabilityServicer
 from services.dispatch.servicer.assignment import AssignmentServicer
 from services.runtime import call
@@ -97,6 +106,28 @@ class World:
         named = [stream.partition("-") for stream in self.streams]
         return {key: self.state(key) for category, _, key in named if category == "assignment"}
 
+    def roll_calls(self) -> dict[str, roll_call.State]:
+        found: dict[str, roll_call.State] = {}
+        for key, recorded in self._of("roll_call"):
+            event = ROLL_CALL_CODEC.decode(recorded.type, recorded.data)
+            found[key] = roll_call.evolve(found.get(key, roll_call.INITIAL), event)
+        return found
+
+    def withdrawals(self) -> dict[str, withdrawal.State]:
+        found: dict[str, withdrawal.State] = {}
+        for key, recorded in self._of("withdrawal"):
+            event = WITHDRAWAL_CODEC.decode(recorded.type, recorded.data)
+            found[key] = withdrawal.evolve(found.get(key, withdrawal.INITIAL), event)
+        return found
+
+    def _of(self, category: str) -> list[tuple[str, Recorded]]:
+        return [
+            (recorded.key, recorded)
+            for stream, present in self.streams.items()
+            if stream.partition("-")[0] == category
+            for recorded in present
+        ]
+
     def holders(self, unit_id: str) -> list[Hold]:
         alive = [
             h
@@ -145,6 +176,8 @@ class Store:
                 metadata=event.metadata,
             )
             present.append(recorded)
+            if recorded.category not in CATEGORIES:
+                continue
             if publication := public(recorded):
                 _tell(world, recorded, publication.type, publication.payload)
         return world.position
@@ -244,6 +277,44 @@ class Resources:
         return self.world.position
 
 
+@dataclass
+class Rows:
+    """What is under way, as old as it was when somebody asked."""
+
+    world: World
+
+    async def assignments(self, incident_id: str) -> list[str]:
+        return await self._answered(
+            key
+            for key, state in self.world.assignments().items()
+            if state is not None
+            and not isinstance(state, assignment.Over)
+            and state.order.incident_id == incident_id
+        )
+
+    async def roll_calls(self, incident_id: str) -> list[str]:
+        return await self._answered(
+            key
+            for key, state in self.world.roll_calls().items()
+            if state is not None and not state.over and state.incident_id == incident_id
+        )
+
+    async def withdrawals(self, incident_id: str) -> list[str]:
+        return await self._answered(
+            key
+            for key, state in self.world.withdrawals().items()
+            if state is not None and state.incident_id == incident_id
+        )
+
+    async def aid(self, incident_id: str) -> list[str]:
+        return []
+
+    async def _answered(self, found: Iterable[str]) -> list[str]:
+        answer = list(found)
+        await self.world.gate()
+        return answer
+
+
 class Open:
     """An incident at the dyke that is always open."""
 
@@ -276,12 +347,23 @@ class Process:
             ways=WAYS,
             now=lambda: world.now,
         )
+        self.calls = CommandHandler(store, ROLL_CALL)
         self.withdrawals = CommandHandler(store, WITHDRAWAL)
         self.withdrawing = Withdrawing(
             assignments=self.assignments,
             withdrawals=self.withdrawals,
             releasing=self.releasing,
             ways=WAYS,
+        )
+        self.refs = CommandHandler(store, INCIDENT_REF)
+        rows: Any = Rows(world)
+        self.moving = Moving(
+            assignments=self.assignments,
+            aids=nothing,
+            roll_calls=self.calls,
+            withdrawals=self.withdrawals,
+            refs=self.refs,
+            work=rows,
         )
         self.preplanned = PreplannedClock(
             store=store,
@@ -292,7 +374,7 @@ class Process:
         self.accountability = AccountabilityServicer(
             store=store,
             assignments=self.assignments,
-            calls=CommandHandler(store, ROLL_CALL),
+            calls=self.calls,
             withdrawals=self.withdrawals,
             withdrawing=self.withdrawing,
             incidents=incidents,
@@ -313,19 +395,32 @@ class Process:
         )
 
     async def react(self, message: Recorded) -> None:
-        if message.type.endswith("UnitReserved"):
-            await self.releasing.on_hold(message)
-        elif message.type.rpartition(".")[2] in {
-            "AssignmentCleared",
-            "AssignmentDeclined",
-            "AssignmentCancelled",
-            "AssignmentRefused",
-            "AssignmentWithdrawn",
-            "AssignmentDiverted",
-        }:
-            await self.releasing.on_ending(message)
-        elif message.type.endswith("WithdrawalOrdered"):
-            await self.withdrawing.on_ordered(message)
+        match message.type.rpartition(".")[2]:
+            case "IncidentMerged":
+                command = noted(message)
+                assert command is not None
+                cause = Cause.reaction(message, "dispatch.on_incident")
+                await self.refs.handle(command.incident_id, command, cause)
+                await self.moving.on_incident(message)
+            case "UnitReserved":
+                await self.releasing.on_hold(message)
+                await self.moving.on_hold(message)
+            case "AssignmentMoved":
+                await self.moving.on_moved(message)
+            case "RollCallStarted" | "RollCallMoved":
+                await self.moving.on_roll_call(message)
+            case "WithdrawalOrdered" | "WithdrawalMoved":
+                await self.withdrawing.on_ordered(message)
+                await self.moving.on_withdrawal(message)
+            case (
+                "AssignmentCleared"
+                | "AssignmentDeclined"
+                | "AssignmentCancelled"
+                | "AssignmentRefused"
+                | "AssignmentWithdrawn"
+                | "AssignmentDiverted"
+            ):
+                await self.releasing.on_ending(message)
 
     def begin(self, work: Callable[[], Awaitable[Any]], by: Actor) -> Activity:
         """Start something; it stops at its first gate."""
