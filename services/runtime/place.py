@@ -73,13 +73,7 @@ class Regions:
         """Return where something is at home: a place of ours as `placed` does, or a neighbour."""
         if message.adcode not in self.neighbours:
             return self.placed(message, field)
-        located = message.HasField("point")
-        return Place(
-            adcode=message.adcode,
-            address=message.address,
-            latitude=message.point.latitude if located else None,
-            longitude=message.point.longitude if located else None,
-        )
+        return read(message)
 
     def check(self, adcode: str, field: str) -> None:
         """Raise Invalid for a code that is not served."""
@@ -100,6 +94,17 @@ class Regions:
         while region.box is None and region.parent in self.regions:
             region = self.regions[region.parent]
         return region.name, region.box or (-90, -180, 90, 180)
+
+
+def read(message: Any) -> Place:
+    """Return the place in a ``type.v1.Place`` message that was checked before it was sent."""
+    located = message.HasField("point")
+    return Place(
+        adcode=message.adcode,
+        address=message.address,
+        latitude=message.point.latitude if located else None,
+        longitude=message.point.longitude if located else None,
+    )
 
 
 def write(message: Any, place: Place) -> None:

@@ -35,6 +35,22 @@ def test_a_time_survives_the_database_and_the_wire(moment: datetime) -> None:
     assert times.from_proto(stamp) == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
+@pytest.mark.parametrize(
+    "known",
+    [
+        place.Place(adcode="431281102", address="沅江村 三组"),
+        place.Place(adcode="431281102", latitude=27.2, longitude=109.83),
+        place.Place(adcode="431281102", latitude=0.0, longitude=0.0),
+    ],
+)
+def test_a_place_survives_the_wire(known: place.Place) -> None:
+    message = place_pb2.Place()
+
+    place.write(message, known)
+
+    assert place.read(place_pb2.Place.FromString(message.SerializeToString())) == known
+
+
 def test_no_time_stays_no_time() -> None:
     assert times.to_proto(None) is None
     assert times.of_micros(None) is None

@@ -15,8 +15,8 @@ from services.command.domain.incident import decider, needs
 from services.command.domain.incident.needs import Category, Need, Source, SourceKind
 from services.command.policies.merging import Incidents, entailed, going_on
 from services.command.policies.retrying import looking_again
+from services.runtime import place
 from services.runtime.cause import Cause
-from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.rejection import Rejection, Unavailable
 from services.runtime.times import from_proto
@@ -92,7 +92,7 @@ def _asked(raised: pb.ShelterNeedRaised, incident_id: str, cause: Cause) -> need
         item=raised.item,
         quantity=raised.quantity,
         unit=raised.unit,
-        place=_place(raised),
+        place=place.read(raised.place),
         # A shelter may say of the past that it was needed: then it is needed at once.
         needed_by=by_when if by_when is not None and by_when > at else None,
         objective_id="",
@@ -144,13 +144,3 @@ def _known(ended: pb.ShelterNeedEnded, state: decider.State) -> Need | None:
     was = decider.there(state)
     known = {} if was is None else was.needs.needs
     return known.get(id_of(ended.shelter_id, ended.need_id, ended.opening))
-
-
-def _place(raised: pb.ShelterNeedRaised) -> Place:
-    located = raised.place.HasField("point")
-    return Place(
-        adcode=raised.place.adcode,
-        address=raised.place.address,
-        latitude=raised.place.point.latitude if located else None,
-        longitude=raised.place.point.longitude if located else None,
-    )

@@ -15,6 +15,7 @@ from anlan.events.v1 import incident_events_pb2 as events_pb
 from anlan.events.v1 import link_events_pb2 as link_pb
 from services.dispatch.domain import incident_ref
 from services.dispatch.projections.tables import INCIDENTS
+from services.runtime import place
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
 from services.runtime.peer import Peer
@@ -53,7 +54,7 @@ def noted(event: Recorded) -> incident_ref.Command | None:
             opened = events_pb.IncidentOpened.FromString(event.data)
             return incident_ref.NoteIncident(
                 incident_id=opened.incident_id,
-                place=_place(opened.place),
+                place=place.read(opened.place),
                 type_code=opened.type_code,
                 call_at=from_proto(opened.call_time),
                 is_open=True,
@@ -153,7 +154,7 @@ class Incidents:
         request = pb.GetIncidentRequest(incident_id=incident_id)
         answer = (await self._peer.call(self._stub.GetIncident, request, cause)).incident
         found = Incident(
-            place=_place(answer.place),
+            place=place.read(answer.place),
             call_at=from_proto(answer.report_time),
             is_open=answer.state not in OVER,
             exercise=answer.exercise,
@@ -207,13 +208,3 @@ def not_merged(found: Incident, incident_id: str, instead: str) -> None:
             incident_id=incident_id,
             into_incident_id=found.replaced_by,
         )
-
-
-def _place(message: Any) -> Place:
-    located = message.HasField("point")
-    return Place(
-        adcode=message.adcode,
-        address=message.address,
-        latitude=message.point.latitude if located else None,
-        longitude=message.point.longitude if located else None,
-    )

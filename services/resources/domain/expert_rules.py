@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from services.resources.domain import ended_incident, region
+from services.resources.domain import ended_incident, moments, region
 from services.resources.domain.expert import (
     CallUp,
     CallUpExpert,
@@ -102,7 +102,12 @@ def set_availability(command: SetExpertAvailability, expert: Expert) -> list[Eve
         )
     if expert.unavailable == Unavailable(command.reason, command.expected_back_at):
         return []
-    _require_ahead("expected_back_time", command.expected_back_at, command.occurred_at)
+    moments.require_after(
+        command.occurred_at,
+        command.expected_back_at,
+        "TIME_OUT_OF_RANGE",
+        field="expected_back_time",
+    )
     return [
         ExpertBecameUnavailable(
             **said,
@@ -342,13 +347,3 @@ def _called_up(expert: Expert, running: CallUp) -> Rejection:
         ordered_by=called.ordered_by,
         called_by=called.called_by,
     )
-
-
-def _require_ahead(field: str, moment: datetime | None, at: datetime) -> None:
-    if moment is not None and moment <= at:
-        raise Invalid(
-            "TIME_OUT_OF_RANGE",
-            field=field,
-            got=moment.isoformat(),
-            allowed=f"after {at.isoformat()}",
-        )

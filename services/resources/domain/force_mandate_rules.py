@@ -23,10 +23,9 @@ DIRECT = "direct"
 
 def approve(command: ApproveMobilisation, force: Force) -> list[Event]:
     _require_approver(command.by, command.rules, force)
-    if command.valid_until is not None:
-        moments.require_after(
-            command.occurred_at, command.valid_until, "ENDS_TOO_EARLY", field="valid_until_time"
-        )
+    moments.require_after(
+        command.occurred_at, command.valid_until, "ENDS_TOO_EARLY", field="valid_until_time"
+    )
     approval = Approval(
         command.approval_id,
         command.incident_id,

@@ -249,8 +249,7 @@ def _check(rings: Rings, ends_at: datetime | None, occurred_at: datetime) -> Non
             got=shapely.is_valid_reason(polygon) if surface else "no surface",
             allowed="an outline, and holes inside it, that cross neither each other nor themselves",
         )
-    if ends_at is not None:
-        moments.require_after(occurred_at, ends_at, "END_TOO_EARLY", field="end_time")
+    moments.require_after(occurred_at, ends_at, "END_TOO_EARLY", field="end_time")
 
 
 def _in_force(hazard_area_id: str, state: State) -> InForce:

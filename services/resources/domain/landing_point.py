@@ -188,10 +188,9 @@ def close(command: CloseLandingPoint, point: LandingPoint) -> list[Event]:
     if point.closure == Closure(command.reason, command.expected_open_at):
         return []
     ahead = command.expected_open_at
-    if ahead is not None:
-        moments.require_after(
-            command.occurred_at, ahead, "OPENING_TOO_EARLY", field="expected_open_time"
-        )
+    moments.require_after(
+        command.occurred_at, ahead, "OPENING_TOO_EARLY", field="expected_open_time"
+    )
     return [
         LandingPointClosed(
             landing_point_id=command.landing_point_id,

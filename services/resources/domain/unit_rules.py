@@ -150,10 +150,9 @@ def put_out_of_service(command: PutUnitOutOfService, unit: Unit) -> list[Event]:
     """Record that it cannot be sent; one that broke down on the road stays held."""
     region.require(command.by, unit.adcode)
     back = command.expected_back_at
-    if back is not None:
-        moments.require_after(
-            command.occurred_at, back, "EXPECTED_BACK_TOO_EARLY", field="expected_back_time"
-        )
+    moments.require_after(
+        command.occurred_at, back, "EXPECTED_BACK_TOO_EARLY", field="expected_back_time"
+    )
     if unit.out_of_service == OutOfService(command.reason, back):
         return []
     return [

@@ -9,9 +9,9 @@ from anlan.command.v1 import need_service_pb2 as need_pb
 from anlan.events.v1 import need_events_pb2 as pb
 from services.resources.domain import need_ref
 from services.resources.domain.need_ref import Category, Ending
+from services.runtime import place
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
-from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.times import from_proto
 
@@ -101,7 +101,6 @@ def _note(
     message: pb.NeedRaised, committed: int, remaining: int, version: int
 ) -> need_ref.NoteNeed:
     needed = message.HasField("needed_by_time")
-    located = message.place.HasField("point")
     return need_ref.NoteNeed(
         incident_id=message.incident_id,
         need_id=message.need_id,
@@ -109,12 +108,7 @@ def _note(
         item=message.item,
         quantity=message.quantity,
         unit=message.unit,
-        place=Place(
-            adcode=message.place.adcode,
-            address=message.place.address,
-            latitude=message.place.point.latitude if located else None,
-            longitude=message.place.point.longitude if located else None,
-        ),
+        place=place.read(message.place),
         needed_by=from_proto(message.needed_by_time) if needed else None,
         note=message.note,
         committed=committed,

@@ -9,9 +9,9 @@ from anlan.events.v1 import incident_events_pb2 as pb
 from anlan.events.v1 import link_events_pb2 as link_pb
 from services.resources.domain import plot
 from services.resources.domain.plot import Aspect, Standing
+from services.runtime import place
 from services.runtime.cause import Cause
 from services.runtime.handle import CommandHandler
-from services.runtime.place import Place
 from services.runtime.recorded import Recorded
 from services.runtime.settlement import Delivered
 from services.runtime.times import from_proto
@@ -52,18 +52,11 @@ def plotted(event: Recorded) -> plot.Command | None:
     match event.type:
         case "anlan.events.v1.IncidentOpened":
             opened = pb.IncidentOpened.FromString(event.data)
-            place = opened.place
-            located = place.HasField("point")
             return plot.PlotIncident(
                 incident_id=opened.incident_id,
                 title=opened.title,
                 type_code=opened.type_code,
-                place=Place(
-                    adcode=place.adcode,
-                    address=place.address,
-                    latitude=place.point.latitude if located else None,
-                    longitude=place.point.longitude if located else None,
-                ),
+                place=place.read(opened.place),
                 version=event.revision,
                 occurred_at=from_proto(opened.occur_time),
             )
