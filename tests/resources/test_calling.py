@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import grpc
 import pytest
 
 from anlan.events.v1 import incident_events_pb2 as incident_pb
@@ -278,6 +279,31 @@ async def test_the_end_of_a_drills_incident_ends_what_is_of_the_drill_alone(desk
         pb.GetExpertRequest(expert_id=shi), metadata=desk.api.zhao.metadata
     )
     assert kept.expert.state == pb.EXPERT_STATE_CALLED_UP
+
+
+async def test_whoever_is_called_up_while_the_incident_closes_is_refused_or_let_go(
+    desk: Desk,
+) -> None:
+    flood = fresh("flood")
+    people = [(await register(desk.experts, desk.api))[0] for _ in range(8)]
+
+    async def call_up(expert_id: str) -> bool:
+        try:
+            await desk.experts.CallUpExpert(
+                a_call(expert_id, flood), metadata=desk.api.zhao.metadata
+            )
+        except grpc.aio.AioRpcError as refused:
+            assert "is closed" in (refused.details() or "")  # noqa: PT017
+            return False
+        return True
+
+    half = len(people) // 2
+    before = [await call_up(expert_id) for expert_id in people[:half]]
+    _, *during = await asyncio.gather(desk.say(closed(flood)), *map(call_up, people[half:]))
+
+    for expert_id, went in zip(people, [*before, *during], strict=True):
+        if went:
+            await desk.seen(expert_id, lambda call: call.HasField("release_time"))
 
 
 # What the broker cannot be made to do on the dot: the policy by itself.
