@@ -15,8 +15,8 @@ from anlan.dispatch.v1 import accountability_service_pb2 as pb
 from anlan.dispatch.v1 import assignment_service_pb2 as assignment_pb
 from anlan.dispatch.v1.accountability_service_pb2_grpc import AccountabilityServiceStub
 from anlan.events.v1 import incident_events_pb2 as incident_pb
-from services.dispatch.codec import ROLL_CALL, WITHDRAWAL
-from services.dispatch.domain import roll_call, withdrawal
+from services.dispatch.codec import ASSIGNMENT, ROLL_CALL, WITHDRAWAL
+from services.dispatch.domain import assignment, roll_call, withdrawal
 from services.dispatch.projections.tables import WITHDRAWALS
 from services.runtime.cause import CORRELATION, Cause
 from services.runtime.handle import CommandHandler
@@ -346,6 +346,57 @@ async def test_what_was_begun_before_the_news_came_is_found_when_it_is_told(
     assert left.incident_id == other
     *_, withdrawn = await store.read(f"assignment-{assignment_id}")
     assert withdrawn.metadata[CORRELATION] == other
+
+
+async def test_an_order_given_before_the_news_came_follows_with_those_who_cannot_leave(
+    dispatch: Dispatch, roll: Roll, store: EventStore
+) -> None:
+    one, other = dispatch.incident(), dispatch.incident()
+    await dispatch.hear(incident_pb.IncidentOpened(incident_id=one, place=DYKE), 0)
+    in_danger = await sent(dispatch, one)
+    await roll.ask(
+        "DeclareMayday", pb.DeclareMaydayRequest(assignment_id=in_danger, situation="被埋")
+    )
+    await dispatch.hear(merged(one, other), 9)
+    await dispatch.until(in_danger, at(other))
+    order_id = str(uuid4())
+
+    ordered = withdrawal.OrderWithdrawal(
+        by=BY,
+        withdrawal_id=order_id,
+        incident_id=one,
+        adcode=DYKE.adcode,
+        assignment_ids=(in_danger,),
+        reason="随时溃口",
+        occurred_at=datetime.now(UTC),
+    )
+    await CommandHandler(store, WITHDRAWAL).handle(order_id, ordered, asked(one))
+
+    await stands_for(dispatch, order_id, other)
+
+
+async def test_what_another_process_moves_to_what_was_merged_meanwhile_goes_on_from_there(
+    dispatch: Dispatch, roll: Roll, store: EventStore
+) -> None:
+    one, two, three = (dispatch.incident() for _ in range(3))
+    await dispatch.hear(incident_pb.IncidentOpened(incident_id=two, place=DYKE), 0)
+    assignment_id = await sent(dispatch, one)
+    call = await roll.start(one)
+    await dispatch.hear(merged(two, three), 9)
+    await dispatch.noted(two, is_open=False)
+    to_two: Any = {
+        "sources": frozenset({one}),
+        "incident_id": two,
+        "occurred_at": datetime.now(UTC),
+    }
+
+    follow = assignment.MoveAssignment(assignment_id=assignment_id, **to_two)
+    await CommandHandler(store, ASSIGNMENT).handle(assignment_id, follow, asked(two))
+    move = roll_call.MoveRollCall(roll_call_id=call.roll_call_id, **to_two)
+    await CommandHandler(store, ROLL_CALL).handle(call.roll_call_id, move, asked(two))
+
+    await dispatch.until(assignment_id, at(three))
+    assert (await roll.until(call.roll_call_id, at(three))).from_incident_id == two
 
 
 def asked(incident_id: str) -> Cause:

@@ -119,8 +119,8 @@ class Merges(Night):
         self._go_on(self._ask(request, PEOPLE[0], at), far)
 
     @precondition(lambda self: len(self.into) < len(INCIDENTS) - 1)
-    @rule(data=st.data())
-    def merge(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), at=AT, far=FAR)
+    def merge(self, data: st.DataObject, at: int, far: int) -> None:
         """Command merges what is open into what is open, for good, and says so."""
         still = [one for one in INCIDENTS if one not in self.into]
         about, into = data.draw(st.permutations(still))[:2]
@@ -141,6 +141,7 @@ class Merges(Night):
                 metadata={"actor": "wei", "role": "commander", "command_id": str(event)},
             )
         )
+        self._go_on(self._deliver(self.processes[at], len(self.world.messages) - 1), far)
 
     # What must hold.
 
