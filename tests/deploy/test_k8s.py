@@ -181,8 +181,9 @@ def test_every_setting_and_stream_that_is_named_exists() -> None:
 
 def having(room: str) -> list[str]:
     """Return the services that have this room."""
-    found = {path.parent.name for path in ROOT.glob(f"services/*/{room}.py")}
-    return sorted(found - {"runtime"})
+    files = [path.parent for path in ROOT.glob(f"services/*/{room}.py")]
+    folders = [path.parent.parent for path in ROOT.glob(f"services/*/{room}/__init__.py")]
+    return sorted({path.name for path in (*files, *folders)} - {"runtime"})
 
 
 def models() -> Iterator[type[Settings]]:
