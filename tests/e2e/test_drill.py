@@ -172,7 +172,8 @@ async def test_the_accident_shows_one_late_report_and_nothing_else(
     types = [entry.type for entry in told]
     assert types.count("MaydayDeclared.v1") == types.count("MaydayResolved.v1") == 1
     assert types.count("RollCallCompleted.v1") == 1
-    assert types.count("ExpertCalledUp.v1") == types.count("ExpertReleased.v1") == 1
+    assert types.count("ExpertCalledUp.v1") == types.count("ExpertCallUpMoved.v1") == 1
+    assert types.count("ExpertReleased.v1") == 2, "one by word, one with the closing"
     assert types.count("DeadlineRebased.v1") == 1
     assert types.count("DeadlineMissed.v1") == 1
     assert types.count("IncidentGraded.v2") == 2
