@@ -359,6 +359,7 @@ async def test_an_order_given_before_the_news_came_follows_with_those_who_cannot
     )
     await dispatch.hear(merged(one, other), 9)
     await dispatch.until(in_danger, at(other))
+    await dispatch.put_forward(0)  # whoever followed the merge has looked for orders by now
     order_id = str(uuid4())
 
     ordered = withdrawal.OrderWithdrawal(
