@@ -47,9 +47,10 @@ IN_MEMORY = "sqlite+aiosqlite://"
 BATCH = 500
 SHORT_BATCH = 16
 """Folded on the loop: so few cost less than changing threads does."""
-WAL_EVENTS, WAL_PAGES = 200, 16_000
-"""Each so many events SQLite's log is moved into its database, beside the loop; above so many
-pages whoever writes next does it, so that the log cannot grow for ever."""
+WAL_EVENTS, WAL_PAGES = 50, 16_000
+"""Each so many events SQLite's log is moved into its database: beside the loop, and then what came
+meanwhile, so that the log begins anew and stays short, for a long one slows every read.  Above so
+many pages whoever writes next does it."""
 GATHER_S = 0.01
 """An event that comes alone is folded at once; one close on another waits, and shares a commit."""
 WAIT_FOR_POSITION_S = 5.0
@@ -203,7 +204,10 @@ class ReadModel:
         else:
             await asyncio.to_thread(self._write, self._writer, news)
         self._in_log += len(news)
-        if self._in_log >= WAL_EVENTS and (self._moving is None or self._moving.done()):
+        if self._moving is not None and self._moving.done():
+            self._moving = None
+            _move_log(self._writer)
+        elif self._in_log >= WAL_EVENTS and self._moving is None:
             self._in_log = 0
             self._moving = asyncio.create_task(asyncio.to_thread(_move_log, self._writer))
 
