@@ -65,7 +65,7 @@ def apply(connection: Connection, recorded: Recorded) -> None:
 
 
 COMMAND = Projection(
-    name="command.v4",
+    name="command.v5",
     categories=("report", "incident", "exercise", "plan"),
     tables=METADATA,
     apply=apply,

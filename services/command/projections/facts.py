@@ -60,6 +60,14 @@ FIGURES = Table(
     Column("position", BigInteger, nullable=False),
 )
 Index("figure_by_metric", FIGURES.c.incident_id, FIGURES.c.metric)
+Index(  # the newest that is live, in order
+    "figure_newest",
+    FIGURES.c.incident_id,
+    FIGURES.c.state,
+    FIGURES.c.occurred_at,
+    FIGURES.c.recorded_position,
+    FIGURES.c.fact_id,
+)
 STANDING = Table(
     "standing_figure",
     METADATA,
