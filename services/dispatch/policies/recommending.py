@@ -137,7 +137,7 @@ class Recommending:
             return refusal
         exercise, unit = found
         inputs = self._others(exercise, unit, destination)
-        chosen = engine.picked(inputs)
+        chosen, _ = engine.choose(inputs)
         picks, times = [one.unit.unit_id for one in chosen], [one.arrival_s for one in chosen]
         if not picks:
             return Rejection(

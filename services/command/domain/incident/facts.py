@@ -82,19 +82,17 @@ class Facts:
 
     def live(self, metric: Metric) -> tuple[Fact, ...]:
         """Return all that is said of a metric and neither superseded nor withdrawn."""
-        return tuple(
-            fact
-            for fact in self.known.values()
-            if fact.metric is metric and fact.fact_id not in self.ended
-        )
+        return tuple(fact for fact in self._live() if fact.metric is metric)
+
+    def _live(self) -> Iterator[Fact]:
+        return (fact for fact in self.known.values() if fact.fact_id not in self.ended)
 
     @cached_property
     def standing(self) -> Mapping[Metric, Fact]:
         """The fact that stands for each metric of which anything is said."""
         said: dict[Metric, list[Fact]] = {}
-        for fact in self.known.values():
-            if fact.fact_id not in self.ended:
-                said.setdefault(fact.metric, []).append(fact)
+        for fact in self._live():
+            said.setdefault(fact.metric, []).append(fact)
         return {metric: standing_of(live, self.authoritative) for metric, live in said.items()}
 
     def over_time(self) -> Iterator[tuple[datetime, Mapping[Metric, int]]]:
@@ -102,10 +100,9 @@ class Facts:
 
         Only of what is live now: as if all of it had been known when it was said.
         """
-        live = [fact for fact in self.known.values() if fact.fact_id not in self.ended]
         chosen: dict[Metric, dict[str, Fact]] = {}
         values: dict[Metric, int] = {}
-        for moment, said in groupby(sorted(live, key=_when), key=_when):
+        for moment, said in groupby(sorted(self._live(), key=_when), key=_when):
             before = dict(values)
             for fact in said:
                 scopes = chosen.setdefault(fact.metric, {})

@@ -75,11 +75,6 @@ def recommend(asked: Inputs, known: Mapping[str, Appraisal] = MappingProxyType({
     )
 
 
-def picked(asked: Inputs) -> list[Appraisal]:
-    """Return the units that `recommend` picks, without its reasons."""
-    return choose(asked)[0]
-
-
 def choose(asked: Inputs) -> tuple[list[Appraisal], dict[str, Appraisal]]:
     """Return the units that `recommend` picks, and all that it looked at, by id."""
     ranked, filled = _filled(asked, {})
@@ -120,8 +115,9 @@ def fill(asked: Inputs, mine: Sequence[Appraisal], free: Sequence[Appraisal]) ->
     filled: dict[str, int] = {}
     offers = {one.unit.unit_id: one.wants for one in (*mine, *free)}
     places = [number for number, want in enumerate(asked.wants) for _ in range(want.number)]
-    for units in ([*offers][: len(mine)], [*offers][len(mine) :]):
-        places = [want for want in places if not _place(want, units, offers, filled)]
+    for units in (mine, free):
+        unit_ids = [one.unit.unit_id for one in units]
+        places = [want for want in places if not _place(want, unit_ids, offers, filled)]
     return filled
 
 
