@@ -76,7 +76,8 @@ class Recommending:
         muster = self.fleet.park(cause.exercise).muster(asked, routed=self.routing.asks)
         first = muster.inputs({})
         routed = await self.routing.times(first)
-        first = replace(muster.inputs(routed.seconds), routing_fallback=routed.fallback)
+        if routed.seconds:
+            first = muster.inputs(routed.seconds)
         picks, looked = engine.choose(first)
         muster.cover(self.coverage.areas, [one.unit for one in picks])
         inputs = replace(muster.inputs(routed.seconds), routing_fallback=routed.fallback)
